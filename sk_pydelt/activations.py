@@ -1,0 +1,144 @@
+"""Activation functions: one table of names, with their torch and Keras names and Taylor rules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import pi, sqrt
+
+import scipy.special
+from array_api_compat import array_namespace
+
+from .jet import Jet, product_part, solve, square_part
+
+__all__ = ["ACTIVATIONS", "RATIONAL_DENOMINATOR", "RATIONAL_NUMERATOR", "Activation"]
+
+# The type (3, 2) rational function nearest to ReLU on [-1, 1], highest power first
+# (Boullé, Nakatsukasa & Townsend 2020, "Rational neural networks").
+RATIONAL_NUMERATOR = (1.1915, 1.5957, 0.5, 0.0218)
+RATIONAL_DENOMINATOR = (2.383, 0.0, 1.0)
+
+
+def _special(x):
+    """The namespace of special functions that takes x: torch's own or SciPy's."""
+    return getattr(array_namespace(x), "special", scipy.special)
+
+
+def _relu(z: Jet) -> Jet:
+    return z * _step(z.value)
+
+
+def _step(x):
+    """1 where x is positive and 0 elsewhere, at zero too, as torch has it."""
+    return array_namespace(x).astype(x > 0, x.dtype)
+
+
+def _tanh(z: Jet) -> Jet:
+    def slope(parts, k):  # 1 - y²
+        part = square_part(parts[0], k, z.n_variables, scale=-1)
+        return part + 1 if k == 0 else part
+
+    return solve(z, [array_namespace(z.value).tanh(z.value)], [slope])[0]
+
+
+def _logistic_slope(n_variables, place=0):
+    """The slope y - y² of the logistic function, whose parts stand at one place of the list."""
+
+    def slope(parts, k):
+        return parts[place][k] + square_part(parts[place], k, n_variables, scale=-1)
+
+    return slope
+
+
+def _sigmoid(z: Jet) -> Jet:
+    return solve(z, [_special(z.value).expit(z.value)], [_logistic_slope(z.n_variables)])[0]
+
+
+def _swish(z: Jet) -> Jet:
+    return z * _sigmoid(z)
+
+
+def _gelu(z: Jet) -> Jet:
+    def density_slope(parts, k):  # φ' = -z φ
+        return product_part(z.parts, parts[1], k, z.n_variables, scale=-1)
+
+    density = array_namespace(z.value).exp(-0.5 * z.value**2) / sqrt(2 * pi)
+    values = [_special(z.value).ndtr(z.value), density]
+    return z * solve(z, values, [lambda parts, k: parts[1][k], density_slope])[0]
+
+
+def _sine(z: Jet) -> Jet:
+    xp = array_namespace(z.value)
+    slopes = [lambda parts, k: parts[1][k], lambda parts, k: -parts[0][k]]
+    return solve(z, [xp.sin(z.value), xp.cos(z.value)], slopes)[0]
+
+
+def _softplus(z: Jet) -> Jet:
+    xp = array_namespace(z.value)
+    values = [xp.logaddexp(z.value, xp.zeros_like(z.value)), _special(z.value).expit(z.value)]
+    slopes = [lambda parts, k: parts[1][k], _logistic_slope(z.n_variables, place=1)]
+    return solve(z, values, slopes)[0]
+
+
+def _elu(z: Jet) -> Jet:
+    xp = array_namespace(z.value)
+    positive = _step(z.value)
+    below = (1 - positive) * z.value  # no overflow in the branch not taken
+    exponential = solve(z, [xp.exp(below)], [lambda parts, k: parts[0][k]])[0]
+    exponential.parts[0] = xp.expm1(below)[None, ...]
+    return z * positive + exponential * (1 - positive)
+
+
+def _mish(z: Jet) -> Jet:
+    return z * _tanh(_softplus(z))
+
+
+def _horner(coefficients, z):
+    """A polynomial, highest power first, of a jet or an array."""
+    result = coefficients[0]
+    for coefficient in coefficients[1:]:
+        result = result * z + coefficient
+    return result
+
+
+def _rational(z: Jet) -> Jet:
+    return _horner(RATIONAL_NUMERATOR, z) / _horner(RATIONAL_DENOMINATOR, z)
+
+
+def _identity(z: Jet) -> Jet:
+    return z
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What an activation function is called elsewhere, and how a jet passes through it.
+
+    Parameters
+    ----------
+    torch_name : str
+        Class in `torch.nn`, or in the PyTorch backend where torch has none that fits.
+    keras_name : str
+        Name of a Keras activation, or of a function in the TensorFlow backend.
+    taylor : callable, Jet -> Jet
+    piecewise_linear : bool
+        Whether it bends only at kinks, so that all its derivatives above the first vanish
+        almost everywhere though the function is not linear.
+    """
+
+    torch_name: str
+    keras_name: str
+    taylor: Callable[[Jet], Jet]
+    piecewise_linear: bool = False
+
+
+ACTIVATIONS = {
+    "relu": Activation("ReLU", "relu", _relu, piecewise_linear=True),
+    "tanh": Activation("Tanh", "tanh", _tanh),
+    "sigmoid": Activation("Sigmoid", "sigmoid", _sigmoid),
+    "swish": Activation("SiLU", "silu", _swish),
+    "gelu": Activation("GELU", "gelu", _gelu),
+    "sine": Activation("Sine", "sine", _sine),
+    "softplus": Activation("Softplus", "softplus", _softplus),
+    "elu": Activation("ELU", "elu", _elu),
+    "mish": Activation("Mish", "mish", _mish),
+    "rational": Activation("Rational", "rational", _rational),
+    "identity": Activation("Identity", "linear", _identity),
+}

@@ -1,0 +1,276 @@
+"""The PyTorch backend: builds a skorch net as an estimator says, and differentiates it by jets."""
+
+import threading
+import warnings
+from contextlib import contextmanager
+from math import factorial, prod
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from skorch.callbacks import EarlyStopping
+from skorch.helper import predefined_split
+from skorch.utils import noop
+from torch.utils.data import TensorDataset
+
+from ..jet import Jet, multi_indices
+from .pytorch_modules import MultilayerPerceptron
+from .pytorch_net import Batches, EpochProgress, SkorchNet, one_thread
+
+__all__ = ["fit_net", "loss_curves", "predict_net", "propagate_net"]
+
+PREDICT_ROWS = 1024  # rows that pass through the net at a time, so that they stay in the cache
+STALLED_EPOCHS = 10  # L-BFGS is at its end when the loss has not fallen for so many steps
+_GLOBAL_GENERATORS = threading.Lock()
+
+
+def _multiplications(net, n_rows):
+    return n_rows * sum(p.numel() for p in net.module_.parameters())
+
+
+def _device(name):
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={name!r} needs an NVIDIA GPU and a CUDA build of torch, and torch finds none "
+            "here: use device='cpu', or 'auto' to take a GPU where there is one."
+        )
+    return name
+
+
+def _seed(random_state):
+    """A seed from an int or a RandomState, or from torch's global generator for None."""
+    if random_state is None:
+        return int(torch.randint(2**31 - 1, ()))
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _split(estimator, tensors, seed):
+    """Training and validation tensors; the latter are None without early stopping."""
+    if not estimator.early_stopping:
+        return tensors, None
+    n = len(tensors[0])
+    n_valid = int(np.ceil(estimator.validation_split * n))
+    if n_valid >= n:
+        raise ValueError(
+            f"validation_split={estimator.validation_split} leaves no sample to train on: it holds "
+            f"out {n_valid} of n_samples = {n}. Use more samples, a smaller validation_split, or "
+            "early_stopping=False."
+        )
+    train, valid = train_test_split(np.arange(n), test_size=n_valid, random_state=seed)
+    return [t[train] for t in tensors], [t[valid] for t in tensors]
+
+
+def _optimizer(estimator):
+    if estimator.solver == "lbfgs":
+        # One iteration an epoch; the search along a line finds the step, so that lr is 1.
+        return torch.optim.LBFGS, {
+            "lr": 1.0,
+            "optimizer__max_iter": 1,
+            "optimizer__max_eval": 26,
+            "optimizer__history_size": 50,
+            "optimizer__tolerance_grad": 0.0,
+            "optimizer__tolerance_change": 0.0,
+            "optimizer__line_search_fn": "strong_wolfe",
+        }
+    return torch.optim.Adam, {"lr": estimator.learning_rate, "optimizer__fused": True}
+
+
+def _callbacks(estimator):
+    callbacks = [("progress", EpochProgress())] if estimator.verbose else []
+    if estimator.solver == "lbfgs":
+        stalled = EarlyStopping("train_loss", STALLED_EPOCHS, threshold=0, sink=noop)
+        callbacks.append(("stalled", stalled))
+    if estimator.early_stopping:
+        stopping = EarlyStopping(
+            patience=estimator.patience,
+            threshold=estimator.tol,
+            threshold_mode="abs",
+            load_best=True,
+            sink=noop,
+        )
+        callbacks.append(("early_stopping", stopping))
+    return callbacks
+
+
+def _module(estimator, n_features, n_outputs, dtype, device, seed):
+    """The class of the net and its arguments, as skorch takes them."""
+    if estimator.module is not None:
+        return estimator.module, {"n_features": n_features, "n_outputs": n_outputs}
+    names = ("hidden_layers", "activation", "omega_0", "dropout_rate", "batch_norm")
+    arguments = {name: getattr(estimator, name) for name in names}
+    arguments |= {"n_features": n_features, "n_outputs": n_outputs}
+    return MultilayerPerceptron, arguments | {"dtype": dtype, "device": device, "seed": seed}
+
+
+@contextmanager
+def _global_seed(estimator, seed):
+    """Torch's global generators seeded for a user's own module, and put back afterwards.
+
+    Our own module draws from generators of its own; a user's draws from the global ones, so
+    that such fits take turns when they run in threads.
+    """
+    if estimator.module is None:
+        yield
+        return
+    with _GLOBAL_GENERATORS, torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def fit_net(estimator, X, y, sample_weight) -> SkorchNet:
+    """Train a net as the parameters of an estimator say.
+
+    Parameters
+    ----------
+    estimator : NeuralNetworkInterpolator
+    X : array of shape (n, p)
+    y : array of shape (n, q)
+    sample_weight : array of shape (n,) or None
+
+    Returns
+    -------
+    SkorchNet
+    """
+    device, dtype = _device(estimator.device), getattr(torch, estimator.dtype)
+    seed = _seed(estimator.random_state)
+    tensors = _tensors(X, y, sample_weight, dtype=dtype, device=device)
+    train, valid = _split(estimator, tensors, seed)
+    net = _build(estimator, (X.shape[1], y.shape[1]), len(train[0]), valid, dtype, device, seed)
+    with _global_seed(estimator, seed):
+        net.initialize()
+        net.module_.to(dtype)
+        with one_thread(_multiplications(net, net.batch_size)):
+            net.partial_fit(TensorDataset(*train), y=None)
+    net.train_split = None  # it holds the validation samples
+    net.module_.eval()
+    _check_end(net, estimator.epochs)
+    return net
+
+
+def _tensors(X, y, sample_weight, **options):
+    """Tensors of X and y, and of the weights with mean 1 where there are any."""
+    arrays = [X, y]
+    if sample_weight is not None:
+        arrays.append(sample_weight[:, None] / sample_weight.mean())
+    return [torch.tensor(array, **options) for array in arrays]
+
+
+def _build(estimator, sizes, n_train, valid, dtype, device, seed):
+    """The skorch net that an estimator's parameters describe."""
+    if estimator.batch_norm and min(n_train, estimator.batch_size or n_train) < 2:
+        raise ValueError(
+            f"batch_norm needs at least two samples in each batch: got n_samples = {n_train} to "
+            f"train on and batch_size={estimator.batch_size}."
+        )
+    optimizer, options = _optimizer(estimator)
+    module, arguments = _module(estimator, *sizes, dtype, device, seed)
+    return SkorchNet(
+        module,
+        **{f"module__{name}": value for name, value in arguments.items()},
+        **options,
+        optimizer=optimizer,
+        alpha=estimator.alpha,
+        max_epochs=estimator.epochs,
+        batch_size=min(estimator.batch_size or n_train, n_train),
+        iterator_train=Batches,
+        iterator_train__generator=torch.Generator().manual_seed(seed + 2),
+        iterator_train__min_rows=2 if estimator.batch_norm else 1,
+        iterator_valid=Batches,
+        iterator_valid__batch_size=n_train,
+        train_split=predefined_split(TensorDataset(*valid)) if valid else None,
+        callbacks=_callbacks(estimator),
+        device=device,
+        verbose=0,
+    )
+
+
+def _check_end(net, epochs):
+    """Tell a break by the user from the end of training: skorch stops quietly at both."""
+    history = net.history
+    if history and "train_loss" not in history[-1]:
+        del history[-1]  # broken off inside this epoch
+    if len(history) == epochs or _stopped_early(net):
+        return
+    if not len(history):
+        raise KeyboardInterrupt("Training was interrupted in its first epoch.")
+    warnings.warn(
+        f"Training was interrupted after {len(history)} of {epochs} epochs; the net as trained so "
+        "far is kept.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _stopped_early(net):
+    return any(
+        isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
+        for _, callback in net.callbacks_
+    )
+
+
+def loss_curves(net):
+    """Loss on the training samples at each epoch, and on the validation samples or None."""
+    train = [float(epoch["train_loss"]) for epoch in net.history]
+    valid = [float(epoch["valid_loss"]) for epoch in net.history if "valid_loss" in epoch]
+    return train, valid or None
+
+
+def _tensor(array, net):
+    parameter = next(net.module_.parameters())
+    return torch.tensor(array, dtype=parameter.dtype, device=parameter.device)
+
+
+def _array(tensor):
+    return tensor.cpu().numpy().astype(np.float64, copy=False)
+
+
+def predict_net(net, X) -> np.ndarray:
+    """Values of the net at X (n, p), of shape (n, q)."""
+    with torch.inference_mode(), one_thread(_multiplications(net, len(X))):
+        blocks = _tensor(X, net).split(PREDICT_ROWS)
+        return np.concatenate([_array(net.module_(block)) for block in blocks])
+
+
+def propagate_net(net, jet) -> Jet:
+    """Pass a jet of arrays through the net."""
+    with torch.inference_mode(), one_thread(_multiplications(net, len(jet.value))):
+        tensors = jet.map_parts(lambda part: _tensor(part, net))
+        if isinstance(net.module_, MultilayerPerceptron):
+            result = net.module_.propagate(tensors)
+        else:
+            result = _propagate_by_torch_func(net.module_, tensors)
+    return result.map_parts(_array)
+
+
+def _propagate_by_torch_func(module, jet):
+    """Taylor coefficients of a user's module along a jet, by nested forward differentiation.
+
+    Row by row, g(t) = module(Σ c_α t^α) is a map of the jet's variables t; its derivatives at
+    t = 0 are those of the composition.
+    """
+    q = jet.n_variables
+    exponents = [a for k in range(jet.degree + 1) for a in multi_indices(q, k)]
+    powers = torch.tensor(exponents, dtype=jet.value.dtype, device=jet.value.device)
+    coefficients = torch.cat(jet.parts).movedim(1, 0)  # (n, n_terms, p)
+
+    def row(coefficient, t):
+        return module((torch.prod(t**powers, dim=1) @ coefficient)[None])[0]
+
+    functions = [row]
+    for _ in range(jet.order):
+        functions.append(torch.func.jacfwd(functions[-1], argnums=1))
+    t = torch.zeros(q, dtype=jet.value.dtype, device=jet.value.device)
+    parts = []
+    for k, function in enumerate(functions):
+        tensor = torch.func.vmap(function, in_dims=(0, None))(coefficients, t)  # (n, m, q, ...)
+        parts.append(torch.stack([_entry(tensor, alpha) for alpha in multi_indices(q, k)]))
+    return Jet(parts, jet.order, q)
+
+
+def _entry(tensor, alpha):
+    """The Taylor coefficient of one multi-index from a full tensor of derivatives."""
+    index = [i for i, power in enumerate(alpha) for _ in range(power)]
+    return tensor[(slice(None), slice(None), *index)] / prod(map(factorial, alpha))

@@ -1,0 +1,161 @@
+"""The skorch net of the PyTorch backend: its batches, its loss, its lean training step."""
+
+import threading
+from contextlib import contextmanager
+from math import isfinite
+
+import torch
+from skorch import NeuralNetRegressor
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+__all__ = ["Batches", "EpochProgress", "SkorchNet", "one_thread"]
+
+SMALL_STEP = 2**21  # multiplications below which a second processor costs more than it brings
+
+
+class Batches:
+    """Iterator over tensors as they are: the whole set, or shuffled mini-batches.
+
+    Parameters
+    ----------
+    dataset : TensorDataset
+    batch_size : int
+    generator : torch.Generator, default=None
+        Shuffles the rows anew each epoch; None keeps their order.
+    min_rows : int, default=1
+        A last batch with fewer rows than this is added to the one before.
+    """
+
+    def __init__(self, dataset, batch_size, generator=None, min_rows=1):
+        self.tensors = dataset.tensors
+        self.batch_size = batch_size
+        self.generator = generator
+        self.min_rows = min_rows
+
+    def __iter__(self):
+        n = len(self.tensors[0])
+        if self.batch_size >= n:
+            yield self._batch(slice(None))
+            return
+        order = torch.randperm(n, generator=self.generator, device="cpu")
+        *chunks, last = order.split(self.batch_size)
+        if len(last) < self.min_rows:
+            last = torch.cat([chunks.pop(), last])
+        for rows in (*chunks, last):
+            yield self._batch(rows.to(self.tensors[0].device))
+
+    def _batch(self, rows):
+        X, *y_and_weight = (tensor[rows] for tensor in self.tensors)
+        return X, tuple(y_and_weight)
+
+
+class SkorchNet(NeuralNetRegressor):
+    """A skorch regressor whose loss takes sample weights and an L2 penalty.
+
+    Parameters
+    ----------
+    alpha : float
+        Factor of the sum of squared weights, biases left out, in the loss.
+    """
+
+    def __init__(self, module, *args, alpha=0.0, **kwargs):
+        self.alpha = alpha
+        super().__init__(module, *args, **kwargs)
+
+    @property
+    def _default_callbacks(self):
+        return []  # the losses are recorded in on_epoch_end, at a tenth of the cost
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        y, *weight = y_true
+        loss = (weight[0] * (y_pred - y) ** 2).mean() if weight else self.criterion_(y_pred, y)
+        if training and self.alpha:
+            matrices = [p for p in self.module_.parameters() if p.ndim > 1]
+            loss = loss + self.alpha * sum((p**2).sum() for p in matrices)
+        return loss
+
+    def train_step(self, batch, **fit_params):
+        """One step of the optimizer, without skorch's bookkeeping of gradients."""
+        if not self.module_.training:
+            self._set_training(True)
+        X, y = batch
+
+        def closure():
+            self.optimizer_.zero_grad()
+            loss = self.get_loss(self.module_(X), y, X=X, training=True)
+            loss.backward()
+            return loss
+
+        return {"loss": self.optimizer_.step(closure).detach()}
+
+    def validation_step(self, batch, **fit_params):
+        self._set_training(False)
+        X, y = batch
+        with torch.no_grad():
+            return {"loss": self.get_loss(self.module_(X), y, X=X)}
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record the epoch's losses, and refuse to go on from one that is not a number."""
+        batches = self.history[-1]["batches"]
+        for prefix in ("train", "valid"):
+            rows = [b for b in batches if f"{prefix}_loss" in b]
+            if rows:
+                size = sum(b[f"{prefix}_batch_size"] for b in rows)
+                loss = sum(b[f"{prefix}_loss"] * b[f"{prefix}_batch_size"] for b in rows) / size
+                self.history.record(f"{prefix}_loss", loss)
+        self.history[-1].pop("batches")
+        if not isfinite(self.history[-1]["train_loss"]):
+            raise ValueError(
+                f"Training diverged: the loss is {self.history[-1]['train_loss']} after epoch "
+                f"{len(self.history)}. Use a smaller learning_rate (it is {self.lr}), or scalers "
+                "that bring the data near 1."
+            )
+
+
+class EpochProgress(Callback):
+    """One tqdm bar over the epochs, in terminals and notebooks, with the loss and the time left."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar = tqdm(total=net.max_epochs, desc="fit", unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        epoch = net.history[-1]
+        shown = {key: f"{epoch[key]:.3g}" for key in ("train_loss", "valid_loss") if key in epoch}
+        self.bar.set_postfix(shown, refresh=False)
+        self.bar.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar.close()
+        del self.bar  # a bar holds locks and a stream: it can't be pickled
+
+
+class _OneThread:
+    """Torch's operations kept on the thread that calls them, as long as anyone is inside.
+
+    Threads that wait for each other at the end of operations of microseconds slow a small net
+    down, by a hundred times where another process needs the processor too.
+    """
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.inside = 0
+
+    @contextmanager
+    def __call__(self, n_multiplications):
+        if n_multiplications > SMALL_STEP:
+            yield
+            return
+        with self.lock:
+            self.before = self.before if self.inside else torch.get_num_threads()
+            self.inside += 1
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(self.before)
+            with self.lock:
+                self.inside -= 1
+
+
+one_thread = _OneThread()

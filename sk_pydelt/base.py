@@ -1,0 +1,201 @@
+"""What every interpolator shares: validation, scaling, shapes and the methods of calculus."""
+
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
+)
+
+from . import calculus
+from .chain import propagate, propagate_inverse
+from .jet import Jet
+from .parallel import map_row_blocks
+
+__all__ = ["BaseInterpolator", "DifferentiableMixin"]
+
+PREDICT_ROWS = 65_536  # rows predicted at a time: bounds the memory beside X and the result
+
+
+class DifferentiableMixin:
+    """Derivatives as methods: each is the function of `sk_pydelt.calculus` of the same name."""
+
+    def differentiate(self, order=1) -> calculus.Derivative:
+        """A derivative as a function of X; see `sk_pydelt.differentiate`."""
+        return calculus.differentiate(self, order)
+
+    def gradient(self, X) -> np.ndarray:
+        """First derivatives of the single output, (n, d); see `sk_pydelt.gradient`."""
+        return calculus.gradient(self, X)
+
+    def jacobian(self, X) -> np.ndarray:
+        """First derivatives of all outputs, (n, m, d); see `sk_pydelt.jacobian`."""
+        return calculus.jacobian(self, X)
+
+    def hessian(self, X) -> np.ndarray:
+        """Second derivatives, (n, d, d) or (n, m, d, d); see `sk_pydelt.hessian`."""
+        return calculus.hessian(self, X)
+
+    def laplacian(self, X) -> np.ndarray:
+        """Sum of unmixed second derivatives, (n,) or (n, m); see `sk_pydelt.laplacian`."""
+        return calculus.laplacian(self, X)
+
+    def divergence(self, X) -> np.ndarray:
+        """Divergence of a vector field, (n,); see `sk_pydelt.divergence`."""
+        return calculus.divergence(self, X)
+
+    def curl(self, X) -> np.ndarray:
+        """Curl of a vector field, (n,) or (n, 3); see `sk_pydelt.curl`."""
+        return calculus.curl(self, X)
+
+    def strain_rate(self, X) -> np.ndarray:
+        """Strain-rate tensor of a velocity field, (n, d, d); see `sk_pydelt.strain_rate`."""
+        return calculus.strain_rate(self, X)
+
+
+class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
+    """Template of an interpolator: checks and scales the data, and leaves the fit to its hooks.
+
+    A child has the parameters `x_scaler` and `y_scaler` and fills three hooks, which see
+    scaled data only: `_fit_scaled`, `_predict_scaled` and `_propagate_scaled`.
+    """
+
+    _parameter_constraints = {
+        "x_scaler": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
+        "y_scaler": [
+            None,
+            StrOptions({"passthrough"}),
+            HasMethods(["fit", "transform", "inverse_transform"]),
+        ],
+    }
+
+    @abstractmethod
+    def _fit_scaled(self, X, y, sample_weight):
+        """Fit to X (n, p) and y (n, q); sample_weight is None or (n,), positive."""
+
+    @abstractmethod
+    def _predict_scaled(self, X) -> np.ndarray:
+        """Values at X (n, p), of shape (n, q)."""
+
+    @abstractmethod
+    def _propagate_scaled(self, jet: Jet) -> Jet:
+        """The jet of the fitted function, (n, q), from that of its scaled input, (n, p)."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the function to samples.
+
+        A fit that fails or is broken off leaves the estimator as it was before.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Places of the samples, in any units.
+        y : array-like of shape (n,) or (n, m)
+            Samples of one or m functions.
+        sample_weight : array-like of shape (n,), default=None
+            A whole weight counts as that many copies of the row.
+
+        Returns
+        -------
+        self
+        """
+        with self._all_or_nothing():
+            _refuse_one_dimension(X)
+            X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+            y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+            X, y, sample_weight = _drop_weightless(X, y, sample_weight)
+            self._y_ndim = y.ndim
+            y = y.reshape(len(y), -1)
+            self.x_scaler_ = _fit_scaler(self.x_scaler, MinMaxScaler((-1, 1)), X, sample_weight)
+            self.y_scaler_ = _fit_scaler(self.y_scaler, StandardScaler(), y, sample_weight)
+            scaled = _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
+            self._fit_scaled(*scaled, sample_weight)
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """Values of the fitted function.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        array of shape (n,) or (n, m), as y was, in its units
+        """
+        check_is_fitted(self)
+        _refuse_one_dimension(X)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
+        return y[:, 0] if self._y_ndim == 1 else y
+
+    def _predict_block(self, X):
+        scaled = self._predict_scaled(_apply(self.x_scaler_.transform, X))
+        return _apply(self.y_scaler_.inverse_transform, scaled)
+
+    @contextmanager
+    def _all_or_nothing(self):
+        """Put every attribute back as it was where the fit inside does not come to its end."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+@propagate.register
+def _(step: BaseInterpolator, jet):
+    jet = step._propagate_scaled(propagate(step.x_scaler_, jet))
+    return propagate_inverse(step.y_scaler_, jet)
+
+
+def _refuse_one_dimension(X):
+    if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
+        raise ValueError(
+            "Expected 2D array, got 1D array instead. Reshape your data using X.reshape(-1, 1) if "
+            "it has a single feature or X.reshape(1, -1) if it is a single sample. The classes of "
+            "sk_pydelt.interpolation take curves and scalars as they are."
+        )
+
+
+def _drop_weightless(X, y, sample_weight):
+    """Check the weights, and leave out rows of weight zero: they must not move a scaler."""
+    if sample_weight is None:
+        return X, y, None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    kept = weight > 0
+    if not kept.any():
+        raise ValueError("sample_weight is zero for every sample: give at least one above zero.")
+    return X[kept], y[kept], weight[kept]
+
+
+def _fit_scaler(scaler, default, data, sample_weight):
+    """A fitted clone of the scaler asked for, weighted where it can be."""
+    if scaler is None:
+        scaler = default
+    scaler = FunctionTransformer() if isinstance(scaler, str) else clone(scaler)
+    weights = {}
+    if sample_weight is not None and has_fit_parameter(scaler, "sample_weight"):
+        weights["sample_weight"] = sample_weight
+    return scaler.fit(data, **weights)
+
+
+def _apply(transform, data):
+    """Transform to a plain float64 array, whatever container the transformer is set to return."""
+    return np.asarray(transform(data), dtype=np.float64)

@@ -1,0 +1,378 @@
+"""Truncated Taylor arithmetic: all partial derivatives of a batch of maps, up to an order."""
+
+from functools import lru_cache
+from itertools import combinations_with_replacement
+from math import factorial, prod
+from numbers import Integral
+
+from array_api_compat import array_namespace
+
+__all__ = ["Jet", "multi_indices", "product_part", "solve", "square_part"]
+
+
+@lru_cache(maxsize=256)
+def multi_indices(n_variables, degree):
+    """Every multi-index of one degree, in lexicographic order.
+
+    >>> multi_indices(2, 2)
+    ((2, 0), (1, 1), (0, 2))
+    """
+    picks = combinations_with_replacement(range(n_variables), degree)
+    return tuple(tuple(pick.count(i) for i in range(n_variables)) for pick in picks)
+
+
+@lru_cache(maxsize=256)
+def _positions(n_variables, degree):
+    """The place of each multi-index in `multi_indices`."""
+    return {alpha: i for i, alpha in enumerate(multi_indices(n_variables, degree))}
+
+
+@lru_cache(maxsize=256)
+def _factor_pairs(n_variables, left, right):
+    """For each multi-index of degree left + right, the pairs of places that add up to it."""
+    place = _positions(n_variables, left + right)
+    pairs = [[] for _ in place]
+    for i, beta in enumerate(multi_indices(n_variables, left)):
+        for j, gamma in enumerate(multi_indices(n_variables, right)):
+            pairs[place[tuple(b + g for b, g in zip(beta, gamma))]].append((i, j))
+    return tuple(map(tuple, pairs))
+
+
+@lru_cache(maxsize=256)
+def _tensor_table(n_variables, degree):
+    """Place and factorial of the multi-index behind each entry of a full derivative tensor."""
+    place = _positions(n_variables, degree)
+    entries = [()]
+    for _ in range(degree):
+        entries = [(*entry, i) for entry in entries for i in range(n_variables)]
+    alphas = [tuple(entry.count(i) for i in range(n_variables)) for entry in entries]
+    return [place[alpha] for alpha in alphas], [prod(map(factorial, alpha)) for alpha in alphas]
+
+
+def _add_product(total, scale, a, b):
+    """total + scale * a * b, in one pass over memory where the library offers it."""
+    if total is None:
+        return a * b if scale == 1 else scale * a * b
+    if hasattr(total, "addcmul_"):
+        return total.addcmul_(a, b, value=scale)
+    total += a * b if scale == 1 else scale * (a * b)
+    return total
+
+
+def _add_homogeneous(total, scale, a, b, left, right, n_variables):
+    """Add scale times the product of two homogeneous parts of degrees left and right."""
+    if n_variables == 1 or left == 0 or right == 0:
+        return _add_product(total, scale, a, b)
+    rows = []
+    for row, pairs in enumerate(_factor_pairs(n_variables, left, right)):
+        cell = None if total is None else total[row, ...]
+        for i, j in pairs:
+            cell = _add_product(cell, scale, a[i, ...], b[j, ...])
+        rows.append(cell)
+    return array_namespace(a).stack(rows) if total is None else total
+
+
+def product_part(a, b, k, n_variables, *, total=None, scale=1):
+    """Part of degree k of the product of two lists of parts, added to `total` in place."""
+    for i in range(max(0, k - len(b) + 1), min(k, len(a) - 1) + 1):
+        total = _add_homogeneous(total, scale, a[i], b[k - i], i, k - i, n_variables)
+    return total
+
+
+def square_part(a, k, n_variables, *, scale=1):
+    """Part of degree k of the square of a list of parts, each mixed product taken once."""
+    total = None
+    for i in range(max(0, k - len(a) + 1), (k + 1) // 2):
+        total = _add_homogeneous(total, 2 * scale, a[i], a[k - i], i, k - i, n_variables)
+    if k % 2 == 0 and k // 2 < len(a):
+        middle = a[k // 2], a[k // 2], k // 2, k // 2
+        total = _add_homogeneous(total, scale, *middle, n_variables)
+    return total
+
+
+def solve(z, values, slopes):
+    r"""Jets of functions of `z` from the differential equations that they satisfy.
+
+    Where :math:`f_c'(z) = s_c(f_1(z), f_2(z), \dots)`, the Euler operator
+    :math:`\sum_i x_i \partial_i`, which multiplies a homogeneous part of degree k by k, gives
+
+    .. math:: k\,[f_c]_k = \sum_{j=1}^{k} j\,[z]_j\,[s_c]_{k-j},
+
+    one formula for any number of variables (Griewank & Walther 2008, chapter 13, in one variable).
+
+    Parameters
+    ----------
+    z : Jet of shape (n, m)
+    values : list of arrays of shape (n, m)
+        The functions' values at the value of `z`.
+    slopes : list of callables ``slope(parts, k)``
+        The part of degree k of each function's derivative, given the list of the
+        functions' parts known so far (to degree k at least).
+
+    Returns
+    -------
+    list of Jet
+    """
+    found = [[value[None, ...]] for value in values]
+    derivatives = [[] for _ in values]
+    for k in range(1, z.order + 1 if z.degree else 1):
+        for derivative, slope in zip(derivatives, slopes):
+            derivative.append(slope(found, k - 1))
+        for parts, derivative in zip(found, derivatives):
+            total = None
+            for j in range(1, min(k, z.degree) + 1):
+                factors = z.parts[j], derivative[k - j]
+                total = _add_homogeneous(total, j / k, *factors, j, k - j, z.n_variables)
+            parts.append(total)
+    return [Jet(parts, z.order, z.n_variables) for parts in found]
+
+
+def _keep_axis(index, size):
+    """A whole number as the slice that selects it alone, anything else as it is."""
+    if not isinstance(index, Integral):
+        return index
+    start = range(size)[index]
+    return slice(start, start + 1)
+
+
+def _one_shape(parts):
+    """Parts stretched to the rows and columns of the first, as a broadcast sum leaves it."""
+    rows_columns = parts[0].shape[1:]
+    if all(part.shape[1:] == rows_columns for part in parts):
+        return parts
+    xp = array_namespace(parts[0])
+    return [xp.broadcast_to(part, (part.shape[0], *rows_columns)) for part in parts]
+
+
+class Jet:
+    r"""Taylor expansions of a batch of maps, cut off at an order.
+
+    A jet holds the coefficients :math:`\partial^\alpha f / \alpha!` of n rows and m columns
+    in q variables, by degree: ``parts[k]`` has shape (n_terms, n, m), one term for each
+    multi-index of degree k as `multi_indices` lists them. Parts above `degree` are zero and
+    not stored, so that an affine map of the variables costs two parts whatever the order.
+    Arrays are NumPy's or torch's; every operation returns a new jet, and torch's autograd
+    passes through.
+
+    Parameters
+    ----------
+    parts : list of arrays of shape (n_terms, n, m)
+    order : int
+        Terms of higher degree than this are dropped.
+    n_variables : int
+
+    Examples
+    --------
+    The first three derivatives of x² / (1 + x) at x = 1:
+
+    >>> import numpy as np
+    >>> x = Jet.variables(np.array([[1.0]]), order=3)
+    >>> f = x * x / (x + 1)
+    >>> [float(f.partial((k,))[0, 0]) for k in (1, 2, 3)]
+    [0.75, 0.25, -0.375]
+    """
+
+    __array_ufunc__ = None  # numpy_array * jet is ours to answer
+
+    def __init__(self, parts, order, n_variables):
+        self.parts = parts
+        self.order = order
+        self.n_variables = n_variables
+
+    @classmethod
+    def variables(cls, X, order, directions=None):
+        """The identity map at the rows of X, or straight lines through them.
+
+        Parameters
+        ----------
+        X : array of shape (n, d)
+        order : int
+        directions : array of shape (q, d), default=None
+            The jet's variables move X along these; None is the d coordinate axes.
+        """
+        xp = array_namespace(X)
+        if directions is None:
+            directions = xp.eye(X.shape[1], dtype=X.dtype, device=X.device)
+        lines = xp.broadcast_to(directions[:, None, :], (directions.shape[0], *X.shape))
+        return cls([X[None, ...], lines][: order + 1], order, directions.shape[0])
+
+    @classmethod
+    def constant(cls, value, order, n_variables):
+        """A map of shape (n, m) that does not depend on the variables."""
+        return cls([value[None, ...]], order, n_variables)
+
+    @classmethod
+    def concatenate(cls, jets):
+        """Jets of the same rows beside each other, as columns of one."""
+        xp = array_namespace(jets[0].value)
+        for jet in jets[1:]:
+            jets[0]._require_same_kind(jet)
+        degree = max(jet.degree for jet in jets)
+        parts = [xp.concat([jet._part(k) for jet in jets], axis=-1) for k in range(degree + 1)]
+        return cls(parts, jets[0].order, jets[0].n_variables)
+
+    @property
+    def degree(self):
+        """Degree of the highest stored part."""
+        return len(self.parts) - 1
+
+    @property
+    def value(self):
+        """The map itself: shape (n, m)."""
+        return self.parts[0][0, ...]
+
+    def __repr__(self):
+        n, m = self.value.shape
+        return f"Jet of order {self.order} in {self.n_variables} variables, {n} rows, {m} columns"
+
+    def _part(self, k):
+        """The part of degree k, zeros where it is not stored."""
+        if k > self.order:
+            raise ValueError(
+                f"A jet of order {self.order} holds no derivatives of order {k}: "
+                f"build its variables with order={k} or more."
+            )
+        if k <= self.degree:
+            return self.parts[k]
+        xp = array_namespace(self.value)
+        n_terms = len(multi_indices(self.n_variables, k))
+        zeros = xp.zeros_like(self.value)[None, ...]
+        return xp.broadcast_to(zeros, (n_terms, *self.value.shape))
+
+    def _require_same_kind(self, other):
+        if (self.order, self.n_variables) != (other.order, other.n_variables):
+            raise ValueError(
+                "Jets combine only at one order and in the same variables: build both from one "
+                f"Jet.variables; got order {self.order} in {self.n_variables} variables and "
+                f"order {other.order} in {other.n_variables}."
+            )
+
+    def _with(self, parts):
+        return Jet(parts, self.order, self.n_variables)
+
+    def map_parts(self, function):
+        """The jet of a linear map that acts on every part alike (a cast, a selection of rows)."""
+        return self._with([function(part) for part in self.parts])
+
+    def __getitem__(self, key):
+        """Select rows and columns as of an (n, m) array; both axes are kept, by a number too."""
+        key = key if isinstance(key, tuple) else (key,)
+        key = [_keep_axis(index, self.value.shape[axis]) for axis, index in enumerate(key)]
+        return self.map_parts(lambda part: part[(slice(None), *key)])
+
+    def __neg__(self):
+        return self.map_parts(lambda part: -part)
+
+    def __add__(self, other):
+        if not isinstance(other, Jet):
+            return self._with(_one_shape([self.parts[0] + other, *self.parts[1:]]))
+        self._require_same_kind(other)
+        long, short = (self, other) if self.degree >= other.degree else (other, self)
+        summed = [a + b for a, b in zip(long.parts, short.parts)]
+        return self._with(_one_shape(summed + long.parts[len(summed) :]))
+
+    __radd__ = __add__
+
+    def __sub__(self, other):
+        return self + (-other)
+
+    def __rsub__(self, other):
+        return -self + other
+
+    def __mul__(self, other):
+        if not isinstance(other, Jet):
+            return self.map_parts(lambda part: part * other)
+        self._require_same_kind(other)
+        top = min(self.degree + other.degree, self.order)
+        operands = self.parts, other.parts
+        return self._with([product_part(*operands, k, self.n_variables) for k in range(top + 1)])
+
+    __rmul__ = __mul__
+
+    def __matmul__(self, matrix):
+        """Each row times a constant matrix of shape (m, p)."""
+        return self.map_parts(lambda part: part @ matrix)
+
+    def __truediv__(self, other):
+        if not isinstance(other, Jet):
+            return self.map_parts(lambda part: part / other)
+        self._require_same_kind(other)
+        xp = array_namespace(self.value)
+        quotient = []
+        top = self.order if other.degree else self.degree
+        for k in range(top + 1):
+            rest = self._part(k) + xp.zeros_like(other.value)  # fresh: the sum is taken in place
+            # The quotient is known to degree k - 1 so far: the divisor's value is left out.
+            factors = other.parts, quotient
+            rest = product_part(*factors, k, self.n_variables, total=rest, scale=-1)
+            quotient.append(rest / other.value)
+        return self._with(quotient)
+
+    def __rtruediv__(self, other):
+        xp = array_namespace(self.value)
+        numerator = xp.zeros_like(self.value) + other
+        return Jet.constant(numerator, self.order, self.n_variables) / self
+
+    def __pow__(self, exponent):
+        """A constant power; values must be positive unless the exponent is a whole number."""
+        if exponent == int(exponent):
+            return self._whole_power(int(exponent))
+        xp = array_namespace(self.value)
+        if not bool(xp.all(self.value > 0)):
+            raise ValueError(
+                f"A jet with values at or below zero has no derivatives of the power {exponent}: "
+                "give positive values or a whole exponent."
+            )
+        inverse = 1 / self
+
+        def slope(found, k):
+            return product_part(found[0], inverse.parts, k, self.n_variables, scale=exponent)
+
+        return solve(self, [self.value**exponent], [slope])[0]
+
+    def _whole_power(self, exponent):
+        if exponent < 0:
+            return 1 / self._whole_power(-exponent)
+        result = Jet.constant(0 * self.value + 1, self.order, self.n_variables)
+        for bit in bin(exponent)[2:]:
+            result = result * result
+            result = result * self if bit == "1" else result
+        return result
+
+    def square(self):
+        """The jet times itself, at about half the cost of a product."""
+        top = min(2 * self.degree, self.order)
+        return self._with([square_part(self.parts, k, self.n_variables) for k in range(top + 1)])
+
+    def compose(self, coefficients):
+        """An elementwise function from its Taylor coefficients at the value.
+
+        Parameters
+        ----------
+        coefficients : list of arrays of shape (n, m)
+            The k-th derivative of the function at the jet's value over k!, for k from 0 to
+            `order`; a list that stops earlier is a polynomial.
+        """
+        step = self._with([0 * self.parts[0], *self.parts[1:]])
+        *lower, last = list(coefficients)[: self.order + 1]
+        result = Jet.constant(last, self.order, self.n_variables)
+        for coefficient in reversed(lower):
+            result = result * step + coefficient
+        return result
+
+    def partial(self, multi_index):
+        """One mixed partial derivative: shape (n, m)."""
+        multi_index = tuple(multi_index)
+        k = sum(multi_index)
+        row = _positions(self.n_variables, k)[multi_index]
+        return self._part(k)[row, ...] * float(prod(map(factorial, multi_index)))
+
+    def tensor(self, k):
+        """All derivatives of order k: shape (n, m, q, …, q) with k trailing axes."""
+        xp = array_namespace(self.value)
+        part = self._part(k)
+        places, factorials = _tensor_table(self.n_variables, k)
+        scale = xp.asarray(factorials, dtype=part.dtype, device=part.device)
+        entries = part[xp.asarray(places, device=part.device), ...] * scale[:, None, None]
+        entries = xp.moveaxis(entries, 0, -1)
+        return xp.reshape(entries, (*self.value.shape, *(self.n_variables,) * k))

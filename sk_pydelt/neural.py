@@ -1,0 +1,231 @@
+"""Neural-network interpolation with exact derivatives."""
+
+from importlib import import_module
+from numbers import Integral, Real
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .activations import ACTIVATIONS
+from .base import BaseInterpolator
+from .chain import warn_once
+
+__all__ = ["NeuralNetworkInterpolator"]
+
+BACKENDS = ("pytorch",)
+
+
+def _check_hidden_layers(sizes):
+    if len(sizes) == 0 or any(not isinstance(k, Integral) or k < 1 for k in sizes):
+        raise ValueError(
+            "hidden_layers must name the width of at least one hidden layer, each a whole number "
+            f">= 1, such as (64, 32); got {sizes!r}."
+        )
+
+
+class NeuralNetworkInterpolator(BaseInterpolator):
+    r"""A multilayer perceptron fitted to samples, with exact derivatives of any order.
+
+    The net maps scaled features to scaled targets through dense layers,
+
+    .. math:: h_0 = s_x(x), \quad h_l = \sigma(W_l h_{l-1} + b_l), \quad
+              f(x) = s_y^{-1}(W_L h_{L-1} + b_L),
+
+    and is fitted by the smallest mean squared error of the scaled targets. Derivatives pass
+    through the net and both scalers by Taylor arithmetic, so they are exact to rounding and in
+    the units of the data.
+
+    Parameters
+    ----------
+    hidden_layers : sequence of int, default=(64, 32)
+        Width of each hidden layer.
+    activation : str, default="tanh"
+        "relu", "tanh", "sigmoid", "swish", "gelu", "sine", "softplus", "elu", "mish", "rational"
+        or "identity". Derivatives of order k want an activation that has them: those of "relu"
+        vanish above the first.
+    solver : {"adam", "lbfgs"}, default="adam"
+        "adam" (Kingma & Ba 2015); "lbfgs" (limited-memory BFGS with a strong Wolfe line search,
+        one iteration an epoch, until the loss stops falling) for full batches of few samples:
+        it refuses `batch_size` and `dropout_rate`.
+    learning_rate : float, default=1e-3
+        Step size of "adam".
+    epochs : int, default=1000
+        Passes over the samples, at most.
+    batch_size : int, default=None
+        Samples in a step; None is all of them.
+    dropout_rate : float, default=0.0
+        Share of each hidden layer's units left out at random in a training step.
+    batch_norm : bool, default=False
+        Batch normalisation after each hidden dense layer (Ioffe & Szegedy 2015). Predictions and
+        derivatives use the running mean and variance.
+    alpha : float, default=0.0
+        L2 penalty: alpha times the sum of squared weights, without biases, is added to the mean
+        squared error.
+    omega_0 : float, default=30.0
+        Frequency of the first layer where `activation` is "sine": the larger, the faster the
+        oscillations over the scaled range that the net starts from (Sitzmann et al. 2020).
+    early_stopping : bool, default=False
+        Whether to hold out `validation_split` of the samples, stop when their loss has not
+        improved by more than `tol` for `patience` epochs, and restore the best weights.
+    validation_split : float, default=0.2
+    patience : int, default=50
+    tol : float, default=0.0
+    x_scaler, y_scaler : transformer, "passthrough" or None, default=None
+        What brings X and y near 1; None is ``MinMaxScaler((-1, 1))`` for X and
+        ``StandardScaler()`` for y. Clones are fitted.
+    module : callable, default=None
+        A `torch.nn.Module` class, or a function that returns a module, called with
+        ``n_features`` and ``n_outputs`` in place of the dense layers described above. Its
+        derivatives are computed by torch.func; it refuses `dropout_rate` and `batch_norm`.
+    backend : {"pytorch"}, default="pytorch"
+        The framework that trains and holds the net.
+    device : str, default="cpu"
+        "cpu", "cuda" (or "cuda:1", ...), or "auto" for a GPU where there is one.
+    dtype : {"float64", "float32"}, default="float64"
+        Arithmetic of the net. Scaling and results are float64.
+    random_state : int, RandomState or None, default=None
+        An int makes the fit the same, bit for bit, on one machine, and leaves the global
+        generators alone. None draws from torch's global generator.
+    verbose : bool, default=False
+        Whether to show a progress bar over the epochs.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNetRegressor
+        The fitted net, on scaled data.
+    x_scaler_, y_scaler_ : transformer
+    loss_curve_ : list of float
+        Loss at each epoch: mean squared error of the scaled targets, and penalty.
+    validation_loss_curve_ : list of float or None
+        Mean squared error of the held-out samples at each epoch, with early stopping.
+    n_iter_ : int
+        Number of epochs done.
+    n_features_in_ : int
+    feature_names_in_ : array of str
+        Where X was a frame.
+
+    Examples
+    --------
+    A sine and its first two derivatives from 20 samples:
+
+    >>>     >>> from sk_pydelt import NeuralNetworkInterpolator
+    >>> x = np.linspace(0, 3, 20).reshape(-1, 1)
+    >>> net = NeuralNetworkInterpolator((16,), solver="lbfgs", random_state=0)
+    >>> net.fit(x, np.sin(x).ravel())
+    NeuralNetworkInterpolator(hidden_layers=(16,), random_state=0, solver='lbfgs')
+    >>> net.predict([[1.0]]), np.sin(1.0)
+    >>> net.differentiate(order=1)([[1.0]]), np.cos(1.0)
+    """
+
+    _parameter_constraints = {
+        **BaseInterpolator._parameter_constraints,
+        "hidden_layers": ["array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"adam", "lbfgs"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [None, Interval(Integral, 1, None, closed="left")],
+        "dropout_rate": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "omega_0": [Interval(Real, 0, None, closed="neither")],
+        "early_stopping": ["boolean"],
+        "validation_split": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "module": [None, callable],
+        "backend": [StrOptions(set(BACKENDS))],
+        "device": [str],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "random_state": ["random_state"],
+        "verbose": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        hidden_layers=(64, 32),
+        activation="tanh",
+        solver="adam",
+        learning_rate=1e-3,
+        epochs=1000,
+        batch_size=None,
+        dropout_rate=0.0,
+        batch_norm=False,
+        alpha=0.0,
+        omega_0=30.0,
+        early_stopping=False,
+        validation_split=0.2,
+        patience=50,
+        tol=0.0,
+        x_scaler=None,
+        y_scaler=None,
+        module=None,
+        backend="pytorch",
+        device="cpu",
+        dtype="float64",
+        random_state=None,
+        verbose=False,
+    ):
+        self.hidden_layers = hidden_layers
+        self.activation = activation
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.dropout_rate = dropout_rate
+        self.batch_norm = batch_norm
+        self.alpha = alpha
+        self.omega_0 = omega_0
+        self.early_stopping = early_stopping
+        self.validation_split = validation_split
+        self.patience = patience
+        self.tol = tol
+        self.x_scaler = x_scaler
+        self.y_scaler = y_scaler
+        self.module = module
+        self.backend = backend
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_scaled(self, X, y, sample_weight):
+        self._check_options()
+        self._backend = self.backend  # a later set_params must not change what is fitted
+        self._activation = self.activation if self.module is None else "identity"
+        self.net_ = self._framework().fit_net(self, X, y, sample_weight)
+        self.loss_curve_, self.validation_loss_curve_ = self._framework().loss_curves(self.net_)
+        self.n_iter_ = len(self.loss_curve_)
+
+    def _predict_scaled(self, X):
+        return self._framework().predict_net(self.net_, X)
+
+    def _propagate_scaled(self, jet):
+        piecewise_linear = ACTIVATIONS[self._activation].piecewise_linear
+        if piecewise_linear and jet.order > 1:
+            warn_once(
+                jet,
+                "A net of ReLUs is piecewise linear: its derivatives of order 2 and above are zero "
+                "almost everywhere. Fit it with a smooth activation such as 'tanh', 'swish', "
+                "'gelu', 'softplus' or 'sine'.",
+            )
+        return self._framework().propagate_net(self.net_, jet)
+
+    def _framework(self):
+        return import_module(f".backends.{self._backend}", __package__)
+
+    def _check_options(self):
+        """Raise a ValueError for parameters that are out of range together."""
+        _check_hidden_layers(self.hidden_layers)
+        if self.solver == "lbfgs":
+            reason = "needs the same loss at each step: it takes all samples, without dropout"
+            self._refuse("solver='lbfgs'", reason, batch_size=None, dropout_rate=0)
+        if self.module is not None:
+            reason = "brings its own layers"
+            self._refuse("module=...", reason, dropout_rate=0, batch_norm=False)
+
+    def _refuse(self, option, reason, **allowed):
+        for name, value in allowed.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"{option} {reason}. Use {name}={value!r}; got {name}={getattr(self, name)!r}."
+                )

@@ -1,0 +1,209 @@
+"""The house itself: who imports whom, what loads when, and how large the rooms are."""
+
+import ast
+import re
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "sk_pydelt"
+
+ESTIMATOR = "base calculus chain jet activations parallel solvers* (backends*)"
+
+# module: what it may import, itself never needs saying; (in brackets): only inside a function.
+MAY_IMPORT = {
+    "jet": "",
+    "parallel": "",
+    "activations": "jet",
+    "solvers*": "activations jet solvers*",
+    "backends": "(backends.*)",
+    "backends.pytorch*": "activations jet parallel backends.pytorch*",
+    "backends.tensorflow*": "activations jet parallel backends.tensorflow*",
+    "chain": "jet",
+    "calculus": "chain jet parallel",
+    "display": "calculus",
+    "estimator_checks": "calculus",
+    "base": "calculus chain jet parallel",
+    "neural": ESTIMATOR,
+    "bayesian": ESTIMATOR,
+    "spline": "base calculus chain jet parallel",
+    "interpolation": "base bayesian calculus neural spline",
+    "__init__": "base bayesian calculus display neural spline (*)",
+}
+
+# library: the modules that may import it when they are themselves imported.
+TOP_LEVEL_OWNERS = {
+    "torch": "backends.pytorch*",
+    "skorch": "backends.pytorch*",
+    "tensorflow": "backends.tensorflow*",
+    "keras": "backends.tensorflow*",
+    "scikeras": "backends.tensorflow*",
+    "matplotlib": "",
+    "dask": "",
+}
+
+
+def _module_name(path):
+    """The dotted name below sk_pydelt; a package's __init__.py goes by the package's name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+MODULES = {_module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+each_module = pytest.mark.parametrize("name", MODULES)
+
+
+def _tree(name):
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def _import_nodes(node, lazy=False):
+    """Every import statement below node that can run, with whether it waits for a call."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child, lazy
+        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for statement in child.orelse:
+                yield from _import_nodes(ast.Module([statement], []), lazy)
+        else:
+            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _import_nodes(child, lazy or function)
+
+
+def _absolute(name, node):
+    """The full dotted names that one import statement of a module of ours asks for."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    origin = node.module or ""
+    if node.level:
+        here = MODULES[name].relative_to(ROOT).with_suffix("").parts
+        origin = ".".join([*here[: len(here) - node.level], *filter(None, [node.module])])
+    return [f"{origin}.{alias.name}" for alias in node.names]
+
+
+def _imports(name):
+    """The pairs (full dotted name, lazy) of everything that a module of ours imports."""
+    for node, lazy in _import_nodes(_tree(name)):
+        for target in _absolute(name, node):
+            yield target, lazy
+
+
+def _our_module(target):
+    """The module of ours that a full dotted name lies in, None if it is somebody else's."""
+    top, *parts = target.split(".")
+    if top != PACKAGE.name:
+        return None
+    while parts and ".".join(parts) not in MODULES:
+        parts.pop()
+    return ".".join(parts) or "__init__"
+
+
+def _matches(name, patterns):
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _allowed(name, lazy):
+    """The patterns of the modules that a module may import, at the top or inside a function."""
+    row = next(row for pattern, row in MAY_IMPORT.items() if fnmatch(name, pattern)).split()
+    return [word.strip("()") for word in row if lazy or not word.startswith("(")] + [name]
+
+
+@each_module
+def test_every_module_has_its_row_in_the_table(name):
+    assert _matches(name, MAY_IMPORT), f"say in MAY_IMPORT what sk_pydelt.{name} may import"
+
+
+@each_module
+def test_imports_go_only_downward(name):
+    ours = {(_our_module(target), lazy) for target, lazy in _imports(name)}
+    wrong = {
+        module for module, lazy in ours if module and not _matches(module, _allowed(name, lazy))
+    }
+    assert not wrong, f"sk_pydelt.{name} may not import {sorted(wrong)} there"
+
+
+def _visit(name, trail=()):
+    """Follow the table's own edges down from a module, refusing to come back to one."""
+    assert name not in trail, f"the table has a circle: {' -> '.join([*trail, name])}"
+    for below in MAY_IMPORT[name].split():
+        for pattern in MAY_IMPORT:
+            if pattern != name and fnmatch(pattern, below.strip("()")):
+                _visit(pattern, (*trail, name))
+
+
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_the_table_itself_has_no_circle(name):
+    _visit(name)
+
+
+@each_module
+def test_heavy_libraries_stay_in_the_files_that_own_them(name):
+    wrong = {
+        target
+        for target, lazy in _imports(name)
+        if (owner := TOP_LEVEL_OWNERS.get(target.split(".")[0])) is not None
+        and not lazy
+        and not fnmatch(name, owner)
+    }
+    assert not wrong, (
+        f"import {sorted(wrong)} inside the function of sk_pydelt.{name} that needs it"
+    )
+
+
+@each_module
+def test_only_the_tensorflow_backend_knows_scikeras(name):
+    knows = any(target.split(".")[0] == "scikeras" for target, _ in _imports(name))
+    assert not knows or fnmatch(name, TOP_LEVEL_OWNERS["scikeras"])
+
+
+def test_importing_the_package_loads_no_heavy_library():
+    code = "import sys, sk_pydelt; print(sk_pydelt.__file__, *sys.modules, sep='\\n')"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    file, *loaded = run.stdout.split()
+    assert Path(file) == PACKAGE / "__init__.py"
+    assert not {module.split(".")[0] for module in loaded} & set(TOP_LEVEL_OWNERS)
+
+
+@each_module
+def test_no_file_is_above_400_lines(name):
+    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def _body_length(function):
+    """Lines from the first statement after the docstring to the last."""
+    first = 1 if ast.get_docstring(function) is not None else 0
+    body = function.body[first:]
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+@each_module
+def test_no_function_body_is_above_40_lines(name):
+    functions = [
+        node
+        for node in ast.walk(_tree(name))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    long = {f.name: _body_length(f) for f in functions if _body_length(f) > 40}
+    assert not long
+
+
+MACHINE_PATH = re.compile(r"(?<![\w./~])/(?:work|opt|home|root|tmp|Users|mnt|srv)\b|file://")
+PRODUCT_TEXT = sorted(
+    path
+    for place in ("README.md", "sk_pydelt", "docs", "examples", "benchmarks")
+    for path in [ROOT / place, *(ROOT / place).rglob("*")]
+    if path.suffix in {".py", ".md", ".rst", ".txt", ".toml", ".cfg", ".ipynb"}
+    and not {"_build", "auto_examples", "generated"} & set(path.parts)
+)
+
+
+@pytest.mark.parametrize("path", PRODUCT_TEXT, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_text_names_a_path_of_one_machine(path):
+    found = MACHINE_PATH.findall(path.read_text(encoding="utf-8"))
+    assert not found
