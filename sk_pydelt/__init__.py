@@ -23,12 +23,12 @@ from .calculus import (
     strain_rate,
 )
 from .neural import NeuralNetworkInterpolator
-# from .spline import SplineInterpolator
+from .spline import SplineInterpolator
 
 __all__ = [
     "Derivative",
     "NeuralNetworkInterpolator",
-    #    "SplineInterpolator",
+    "SplineInterpolator",
     "curl",
     "differentiate",
     "divergence",
@@ -39,4 +39,4 @@ __all__ = [
     "strain_rate",
 ]
 
-# __version__ = version("sk-pydelt")
+__version__ = version("sk-pydelt")

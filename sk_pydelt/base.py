@@ -115,6 +115,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
             X, y, sample_weight = _drop_weightless(X, y, sample_weight)
             self._y_ndim = y.ndim
             y = y.reshape(len(y), -1)
+            if self.x_scaler is None:
+                _refuse_vanishing_ranges(X)
             self.x_scaler_ = _fit_scaler(self.x_scaler, MinMaxScaler((-1, 1)), X, sample_weight)
             self.y_scaler_ = _fit_scaler(self.y_scaler, StandardScaler(), y, sample_weight)
             scaled = _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
@@ -183,6 +185,18 @@ def _drop_weightless(X, y, sample_weight):
     if not kept.any():
         raise ValueError("sample_weight is zero for every sample: give at least one above zero.")
     return X[kept], y[kept], weight[kept]
+
+
+def _refuse_vanishing_ranges(X):
+    """A range this small is a constant to MinMaxScaler, and the fit would be one too."""
+    ranges = np.ptp(X, axis=0)
+    vanishing = (ranges > 0) & (ranges < 10 * np.finfo(np.float64).eps)
+    if vanishing.any():
+        i = int(np.argmax(vanishing))
+        raise ValueError(
+            f"Feature {i} varies by {ranges[i]:.1e} only, which MinMaxScaler takes for a constant: "
+            "give it in a smaller unit."
+        )
 
 
 def _fit_scaler(scaler, default, data, sample_weight):

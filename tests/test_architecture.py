@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "base": "calculus chain jet parallel",
     "neural": ESTIMATOR,
     "bayesian": ESTIMATOR,
-    "spline": "base calculus chain jet parallel",
+    "spline": "base calculus chain jet parallel solvers*",
     "interpolation": "base bayesian calculus neural spline",
     "__init__": "base bayesian calculus display neural spline (*)",
 }
