@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .chain import propagate
+from .chain import entrance, propagate
 from .jet import Jet
 from .parallel import map_row_blocks
 
@@ -84,7 +84,7 @@ class Derivative:
 
     def __init__(self, model, order=1):
         check_is_fitted(model)
-        self.order = _check_order(order, model.n_features_in_)
+        self.order = _check_order(order, _n_features(model))
         _dry_run(model, np.sum(self.order))
         self.model = copy.deepcopy(model)
 
@@ -109,14 +109,14 @@ class Derivative:
             values = _mixed_partial(self.model, X, self.order)
         else:
             values = _evaluate(self.model, X, self.order, lambda jet: jet.tensor(self.order))
-            if self.model.n_features_in_ == 1:
+            if _n_features(self.model) == 1:
                 values = values.reshape(values.shape[:2])
         return _drop_output_axis(self.model, X, values)
 
 
 def _check_order(order, n_features):
     """The order as an int or a tuple of int, or a ValueError that says what is wrong with it."""
-    several = isinstance(order, (tuple, list, np.ndarray))
+    several = isinstance(order, (tuple, list, np.ndarray)) and np.ndim(order) > 0
     orders = tuple(order) if several else (order,)
     whole = all(isinstance(k, Integral) and not isinstance(k, bool) for k in orders)
     if not whole or any(k < 0 for k in orders) or sum(orders) < 1:
@@ -136,12 +136,16 @@ def _check_order(order, n_features):
 
 def _dry_run(model, order):
     """Propagate a jet without rows: rules warn, or say what they can't do, and outputs show."""
-    return propagate(model, Jet.variables(np.empty((0, model.n_features_in_)), int(order)))
+    return propagate(model, Jet.variables(np.empty((0, _n_features(model))), int(order)))
+
+
+def _n_features(model):
+    return entrance(model).n_features_in_
 
 
 def _evaluate(model, X, order, extract: Callable[[Jet], np.ndarray], directions=None):
     """Propagate blocks of rows through a model and put what is extracted under each other."""
-    X = validate_data(model, X, reset=False, dtype=np.float64)
+    X = validate_data(entrance(model), X, reset=False, dtype=np.float64, estimator=model)
 
     def block(rows):
         return extract(propagate(model, Jet.variables(rows, order, directions)))
@@ -159,6 +163,8 @@ def _mixed_partial(model, X, orders):
 
 def _drop_output_axis(model, X, values):
     """Take the axis of the outputs away where the model, fitted with 1-D y, predicts 1-D."""
+    if not hasattr(model, "predict"):  # a transformer, or a pipeline of them
+        return values
     one_dimensional = np.ndim(model.predict(_safe_indexing(X, slice(0, 1)))) == 1
     return values[:, 0] if one_dimensional else values
 
@@ -166,7 +172,7 @@ def _drop_output_axis(model, X, values):
 def _check_outputs(model, name, allowed, rule):
     """Raise a ValueError where an operator does not exist for the number of outputs."""
     check_is_fitted(model)
-    n_outputs, n_features = _dry_run(model, 1).value.shape[1], model.n_features_in_
+    n_outputs, n_features = _dry_run(model, 1).value.shape[1], _n_features(model)
     if not allowed(n_outputs, n_features):
         raise ValueError(
             f"{name} needs {rule}; this model has {n_outputs} output(s) of {n_features} feature(s)."
@@ -245,7 +251,7 @@ def laplacian(model, X) -> np.ndarray:
     """
     check_is_fitted(model)
     _dry_run(model, 2)
-    axes = np.eye(model.n_features_in_)
+    axes = np.eye(_n_features(model))
     total = sum(_evaluate(model, X, 2, lambda jet: jet.partial((2,)), axis[None]) for axis in axes)
     return _drop_output_axis(model, X, total)
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import (
 
 from .jet import Jet
 
-__all__ = ["propagate", "propagate_inverse", "warn_once"]
+__all__ = ["entrance", "propagate", "propagate_inverse", "warn_once"]
 
 
 @singledispatch
@@ -110,7 +110,8 @@ def _(step: MinMaxScaler, jet):
 
 @propagate.register
 def _(step: MaxAbsScaler, jet):
-    return jet / step.scale_
+    jet = jet / step.scale_
+    return _clip(jet, -1.0, 1.0) if getattr(step, "clip", False) else jet  # scikit-learn >= 1.8
 
 
 @propagate_inverse.register
@@ -143,16 +144,16 @@ def _(step: FunctionTransformer, jet):
 def _identity(step, jet, function):
     if function is not None:
         raise TypeError(
-            f"{step} cannot be differentiated: the derivative of its function is not known."
+            f"{step} cannot be differentiated: the derivative of its function is not known. Put the "
+            "function into a transformer class of your own, and register a rule for that class with "
+            "sk_pydelt.chain.propagate.register (as a y_scaler, with propagate_inverse.register)."
         )
     return jet
 
 
 @propagate.register
 def _(step: Pipeline, jet):
-    for name, part in step.steps:
-        if part is None or part == "passthrough":
-            continue
+    for name, part in _active_steps(step):
         try:
             jet = propagate(part, jet)
         except TypeError as error:
@@ -162,9 +163,29 @@ def _(step: Pipeline, jet):
 
 @propagate.register
 def _(step: BaseSearchCV, jet):
-    if not hasattr(step, "best_estimator_"):
+    return propagate(_best_estimator(step), jet)
+
+
+def _active_steps(pipeline):
+    return [(name, part) for name, part in pipeline.steps if part not in (None, "passthrough")]
+
+
+def _best_estimator(search):
+    if not hasattr(search, "best_estimator_"):
         raise TypeError(
-            f"{type(step).__name__}(refit=False) keeps no fitted model to differentiate: "
+            f"{type(search).__name__}(refit=False) keeps no fitted model to differentiate: "
             "set refit=True."
         )
-    return propagate(step.best_estimator_, jet)
+    return search.best_estimator_
+
+
+def entrance(model):
+    """The fitted step that X meets first in a model: it knows X's features and their names.
+
+    Where that step is a "passthrough", a pipeline itself does not know them.
+    """
+    if isinstance(model, BaseSearchCV):
+        return entrance(_best_estimator(model))
+    if isinstance(model, Pipeline) and _active_steps(model):
+        return entrance(_active_steps(model)[0][1])
+    return model

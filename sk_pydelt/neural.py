@@ -56,7 +56,8 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         Share of each hidden layer's units left out at random in a training step.
     batch_norm : bool, default=False
         Batch normalisation after each hidden dense layer (Ioffe & Szegedy 2015). Predictions and
-        derivatives use the running mean and variance.
+        derivatives use the running mean and variance, which take no account of sample weights.
+        A last batch of one row is added to the one before.
     alpha : float, default=0.0
         L2 penalty: alpha times the sum of squared weights, without biases, is added to the mean
         squared error.
@@ -65,17 +66,19 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         oscillations over the scaled range that the net starts from (Sitzmann et al. 2020).
     early_stopping : bool, default=False
         Whether to hold out `validation_split` of the samples, stop when their loss has not
-        improved by more than `tol` for `patience` epochs, and restore the best weights.
+        improved by more than `tol` for `patience` epochs, and restore the weights of its lowest
+        value.
     validation_split : float, default=0.2
     patience : int, default=50
     tol : float, default=0.0
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
         What brings X and y near 1; None is ``MinMaxScaler((-1, 1))`` for X and
-        ``StandardScaler()`` for y. Clones are fitted.
+        ``StandardScaler()`` for y. Clones are fitted, to weighted samples where they can be.
     module : callable, default=None
         A `torch.nn.Module` class, or a function that returns a module, called with
-        ``n_features`` and ``n_outputs`` in place of the dense layers described above. Its
-        derivatives are computed by torch.func; it refuses `dropout_rate` and `batch_norm`.
+        ``n_features`` and ``n_outputs`` in place of the dense layers described above; the module
+        maps (n, n_features) to (n, n_outputs). Its derivatives are computed by torch.func; it
+        refuses `dropout_rate` and `batch_norm`.
     backend : {"pytorch"}, default="pytorch"
         The framework that trains and holds the net.
     device : str, default="cpu"
@@ -105,15 +108,17 @@ class NeuralNetworkInterpolator(BaseInterpolator):
 
     Examples
     --------
-    A sine and its first two derivatives from 20 samples:
+    A sine and its rate of change from 20 samples:
 
-    >>>     >>> from sk_pydelt import NeuralNetworkInterpolator
+    >>> import numpy as np
+    >>> from sk_pydelt import NeuralNetworkInterpolator
     >>> x = np.linspace(0, 3, 20).reshape(-1, 1)
-    >>> net = NeuralNetworkInterpolator((16,), solver="lbfgs", random_state=0)
+    >>> net = NeuralNetworkInterpolator((16,), solver="lbfgs", epochs=300, random_state=0)
     >>> net.fit(x, np.sin(x).ravel())
-    NeuralNetworkInterpolator(hidden_layers=(16,), random_state=0, solver='lbfgs')
-    >>> net.predict([[1.0]]), np.sin(1.0)
-    >>> net.differentiate(order=1)([[1.0]]), np.cos(1.0)
+    NeuralNetworkInterpolator(epochs=300, hidden_layers=(16,), random_state=0,
+                              solver='lbfgs')
+    >>> net.predict([[1.0]]).round(2), net.differentiate(order=1)([[1.0]]).round(2)
+    (array([0.84]), array([0.54]))
     """
 
     _parameter_constraints = {

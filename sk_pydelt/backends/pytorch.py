@@ -3,7 +3,7 @@
 import threading
 import warnings
 from contextlib import contextmanager
-from math import factorial, prod
+from math import factorial, inf, prod
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ __all__ = ["fit_net", "loss_curves", "predict_net", "propagate_net"]
 
 PREDICT_ROWS = 1024  # rows that pass through the net at a time, so that they stay in the cache
 STALLED_EPOCHS = 10  # L-BFGS is at its end when the loss has not fallen for so many steps
-_GLOBAL_GENERATORS = threading.Lock()
+_GLOBAL_GENERATORS = threading.RLock()
 
 
 def _multiplications(net, n_rows):
@@ -47,11 +47,10 @@ def _seed(random_state):
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _split(estimator, tensors, seed):
-    """Training and validation tensors; the latter are None without early stopping."""
+def _split(estimator, n, seed):
+    """Places of the training and validation samples; the latter are None without early stopping."""
     if not estimator.early_stopping:
-        return tensors, None
-    n = len(tensors[0])
+        return np.arange(n), None
     n_valid = int(np.ceil(estimator.validation_split * n))
     if n_valid >= n:
         raise ValueError(
@@ -59,8 +58,7 @@ def _split(estimator, tensors, seed):
             f"out {n_valid} of n_samples = {n}. Use more samples, a smaller validation_split, or "
             "early_stopping=False."
         )
-    train, valid = train_test_split(np.arange(n), test_size=n_valid, random_state=seed)
-    return [t[train] for t in tensors], [t[valid] for t in tensors]
+    return train_test_split(np.arange(n), test_size=n_valid, random_state=seed)
 
 
 def _optimizer(estimator):
@@ -80,23 +78,31 @@ def _optimizer(estimator):
 
 def _callbacks(estimator):
     callbacks = [("progress", EpochProgress())] if estimator.verbose else []
-    if estimator.solver == "lbfgs":
-        stalled = EarlyStopping("train_loss", STALLED_EPOCHS, threshold=0, sink=noop)
-        callbacks.append(("stalled", stalled))
     if estimator.early_stopping:
-        stopping = EarlyStopping(
-            patience=estimator.patience,
-            threshold=estimator.tol,
-            threshold_mode="abs",
-            load_best=True,
-            sink=noop,
-        )
-        callbacks.append(("early_stopping", stopping))
+        # The best weights are those of the lowest loss, however little lower; it never stops.
+        best = _stopping("valid_loss", inf, load_best=True)
+        stopping = _stopping("valid_loss", estimator.patience, threshold=estimator.tol)
+        callbacks += [("best", best), ("early_stopping", stopping)]
+    if estimator.solver == "lbfgs":
+        callbacks.append(("stalled", _stopping("train_loss", STALLED_EPOCHS)))
     return callbacks
+
+
+def _stopping(monitor, patience, *, threshold=0.0, load_best=False):
+    return EarlyStopping(
+        monitor, patience, threshold, threshold_mode="abs", load_best=load_best, sink=noop
+    )
 
 
 def _module(estimator, n_features, n_outputs, dtype, device, seed):
     """The class of the net and its arguments, as skorch takes them."""
+    if isinstance(estimator.module, torch.nn.Module):
+        name = type(estimator.module).__name__
+        raise TypeError(
+            "module must be a torch.nn.Module class, or a function that returns a module: it is "
+            f"called with n_features and n_outputs. Pass module={name} itself; got an instance, "
+            f"{name}(...)."
+        )
     if estimator.module is not None:
         return estimator.module, {"n_features": n_features, "n_outputs": n_outputs}
     names = ("hidden_layers", "activation", "omega_0", "dropout_rate", "batch_norm")
@@ -115,7 +121,8 @@ def _global_seed(estimator, seed):
     if estimator.module is None:
         yield
         return
-    with _GLOBAL_GENERATORS, torch.random.fork_rng():
+    devices = range(torch.cuda.device_count())  # named: fork_rng warns where it must find several
+    with _GLOBAL_GENERATORS, torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
 
@@ -136,31 +143,35 @@ def fit_net(estimator, X, y, sample_weight) -> SkorchNet:
     """
     device, dtype = _device(estimator.device), getattr(torch, estimator.dtype)
     seed = _seed(estimator.random_state)
-    tensors = _tensors(X, y, sample_weight, dtype=dtype, device=device)
-    train, valid = _split(estimator, tensors, seed)
-    net = _build(estimator, (X.shape[1], y.shape[1]), len(train[0]), valid, dtype, device, seed)
+    train, valid = (
+        rows if rows is None else _data_set(X, y, sample_weight, rows, dtype=dtype, device=device)
+        for rows in _split(estimator, len(X), seed)
+    )
+    net = _build(estimator, (X.shape[1], y.shape[1]), len(train), valid, dtype, device, seed)
     with _global_seed(estimator, seed):
         net.initialize()
         net.module_.to(dtype)
         with one_thread(_multiplications(net, net.batch_size)):
-            net.partial_fit(TensorDataset(*train), y=None)
+            net.partial_fit(train, y=None)
     net.train_split = None  # it holds the validation samples
     net.module_.eval()
     _check_end(net, estimator.epochs)
     return net
 
 
-def _tensors(X, y, sample_weight, **options):
-    """Tensors of X and y, and of the weights with mean 1 where there are any."""
-    arrays = [X, y]
+def _data_set(X, y, sample_weight, rows, **options):
+    """Some rows of X and y, and of the weights, brought to mean 1, where there are any."""
+    arrays = [X[rows], y[rows]]
     if sample_weight is not None:
-        arrays.append(sample_weight[:, None] / sample_weight.mean())
-    return [torch.tensor(array, **options) for array in arrays]
+        weight = sample_weight[rows, None]
+        arrays.append(weight / weight.mean())
+    return TensorDataset(*(torch.tensor(array, **options) for array in arrays))
 
 
 def _build(estimator, sizes, n_train, valid, dtype, device, seed):
     """The skorch net that an estimator's parameters describe."""
-    if estimator.batch_norm and min(n_train, estimator.batch_size or n_train) < 2:
+    batch_size = int(min(estimator.batch_size or n_train, n_train))
+    if estimator.batch_norm and batch_size < 2:
         raise ValueError(
             f"batch_norm needs at least two samples in each batch: got n_samples = {n_train} to "
             f"train on and batch_size={estimator.batch_size}."
@@ -174,17 +185,22 @@ def _build(estimator, sizes, n_train, valid, dtype, device, seed):
         optimizer=optimizer,
         alpha=estimator.alpha,
         max_epochs=estimator.epochs,
-        batch_size=min(estimator.batch_size or n_train, n_train),
+        batch_size=batch_size,
         iterator_train=Batches,
         iterator_train__generator=torch.Generator().manual_seed(seed + 2),
-        iterator_train__min_rows=2 if estimator.batch_norm else 1,
+        iterator_train__min_rows=min(2, batch_size) if _may_normalise(estimator) else 1,
         iterator_valid=Batches,
         iterator_valid__batch_size=n_train,
-        train_split=predefined_split(TensorDataset(*valid)) if valid else None,
+        train_split=predefined_split(valid) if valid else None,
         callbacks=_callbacks(estimator),
         device=device,
         verbose=0,
     )
+
+
+def _may_normalise(estimator):
+    """Whether there may be batch normalisation, which can't train on a single row."""
+    return estimator.batch_norm or estimator.module is not None
 
 
 def _check_end(net, epochs):
@@ -253,8 +269,11 @@ def _propagate_by_torch_func(module, jet):
     """
     q = jet.n_variables
     exponents = [a for k in range(jet.degree + 1) for a in multi_indices(q, k)]
+    n = len(jet.value)
     powers = torch.tensor(exponents, dtype=jet.value.dtype, device=jet.value.device)
     coefficients = torch.cat(jet.parts).movedim(1, 0)  # (n, n_terms, p)
+    if n == 0:  # a module need not take an empty batch, and vmap does not: a row to be dropped
+        coefficients = coefficients.new_zeros((1, *coefficients.shape[1:]))
 
     def row(coefficient, t):
         return module((torch.prod(t**powers, dim=1) @ coefficient)[None])[0]
@@ -265,7 +284,7 @@ def _propagate_by_torch_func(module, jet):
     t = torch.zeros(q, dtype=jet.value.dtype, device=jet.value.device)
     parts = []
     for k, function in enumerate(functions):
-        tensor = torch.func.vmap(function, in_dims=(0, None))(coefficients, t)  # (n, m, q, ...)
+        tensor = torch.func.vmap(function, in_dims=(0, None))(coefficients, t)[:n]
         parts.append(torch.stack([_entry(tensor, alpha) for alpha in multi_indices(q, k)]))
     return Jet(parts, jet.order, q)
 

@@ -2,16 +2,19 @@
 
 import threading
 from contextlib import contextmanager
+from copy import deepcopy
 from math import isfinite
 
 import torch
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
 __all__ = ["Batches", "EpochProgress", "SkorchNet", "one_thread"]
 
-SMALL_STEP = 2**21  # multiplications below which a second processor costs more than it brings
+SMALL_STEP = 2**20  # multiplications below which a second processor costs more than it brings
 
 
 class Batches:
@@ -38,7 +41,9 @@ class Batches:
         if self.batch_size >= n:
             yield self._batch(slice(None))
             return
-        order = torch.randperm(n, generator=self.generator, device="cpu")
+        order = torch.arange(n)
+        if self.generator is not None:
+            order = torch.randperm(n, generator=self.generator, device="cpu")
         *chunks, last = order.split(self.batch_size)
         if len(last) < self.min_rows:
             last = torch.cat([chunks.pop(), last])
@@ -63,12 +68,30 @@ class SkorchNet(NeuralNetRegressor):
         self.alpha = alpha
         super().__init__(module, *args, **kwargs)
 
+    def __deepcopy__(self, memo):
+        """Copy without pickling, as skorch would: a module's class may be local to a function."""
+        memo[id(self)] = net = type(self).__new__(type(self))
+        vars(net).update(deepcopy(vars(self), memo))
+        return net
+
     @property
     def _default_callbacks(self):
         return []  # the losses are recorded in on_epoch_end, at a tenth of the cost
 
+    def get_iterator(self, dataset, training=False):
+        """Our own batches in `fit_net`; torch's loader for data that a user brings to the net."""
+        if isinstance(dataset, TensorDataset):
+            return super().get_iterator(dataset, training)
+        return DataLoader(dataset, self.batch_size)
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        y, *weight = y_true
+        y, *weight = y_true if isinstance(y_true, tuple) else (y_true,)
+        if y_pred.shape != y.shape:
+            raise ValueError(
+                f"The module must return an array of shape (n, n_outputs) = {tuple(y.shape)} for "
+                f"{len(y)} rows, or the loss would compare every row with every other; it "
+                f"returned {tuple(y_pred.shape)}."
+            )
         loss = (weight[0] * (y_pred - y) ** 2).mean() if weight else self.criterion_(y_pred, y)
         if training and self.alpha:
             matrices = [p for p in self.module_.parameters() if p.ndim > 1]
@@ -87,7 +110,19 @@ class SkorchNet(NeuralNetRegressor):
             loss.backward()
             return loss
 
-        return {"loss": self.optimizer_.step(closure).detach()}
+        start = self._start_of_search()
+        try:
+            return {"loss": self.optimizer_.step(closure).detach()}
+        except KeyboardInterrupt:
+            if start is not None:
+                vector_to_parameters(start, self.module_.parameters())
+            raise
+
+    def _start_of_search(self):
+        """Weights to go back to from L-BFGS's search along a line, where it is broken off."""
+        if isinstance(self.optimizer_, torch.optim.LBFGS):
+            return parameters_to_vector(self.module_.parameters()).detach()
+        return None
 
     def validation_step(self, batch, **fit_params):
         self._set_training(False)
@@ -105,11 +140,18 @@ class SkorchNet(NeuralNetRegressor):
                 loss = sum(b[f"{prefix}_loss"] * b[f"{prefix}_batch_size"] for b in rows) / size
                 self.history.record(f"{prefix}_loss", loss)
         self.history[-1].pop("batches")
-        if not isfinite(self.history[-1]["train_loss"]):
+        self._require_finite(self.history[-1]["train_loss"])
+
+    def on_train_end(self, net, **kwargs):
+        """Refuse weights that the last step, whose loss is not seen, has thrown off."""
+        self._require_finite(sum(float(p.detach().sum()) for p in self.module_.parameters()))
+
+    def _require_finite(self, number):
+        if not isfinite(number):
             raise ValueError(
-                f"Training diverged: the loss is {self.history[-1]['train_loss']} after epoch "
-                f"{len(self.history)}. Use a smaller learning_rate (it is {self.lr}), or scalers "
-                "that bring the data near 1."
+                f"Training diverged in epoch {len(self.history)}: its loss or a weight is not a "
+                "number any more. Use scalers that bring the data near 1, or a smaller "
+                "learning_rate with solver='adam'."
             )
 
 

@@ -1,0 +1,287 @@
+"""The drop-in for `pydelt.interpolation`: the same interpolators, taking curves and scalars.
+
+Here x may be a 1-D array, list or Series, or one number, and gives back 1-D arrays or a float;
+2-D X works as in the strict classes of the same names in `sk_pydelt`. pydelt code runs with its
+import changed:
+
+===============================  ==================================================================
+pydelt                           here
+===============================  ==================================================================
+``framework=``, ``dropout=``     taken, and kept as the parameters `backend` and `dropout_rate`
+``k=``                           taken, and kept as the parameter `degree`
+``smoothing=s`` (FITPACK's)      the same bound on the squared residuals, met with equality; see
+                                 `SplineInterpolator`
+``differentiate(order, mask=)``  the mask picks points by Booleans or indices
+===============================  ==================================================================
+
+Windows (``window_func``) and stochastic links have no counterpart.
+"""
+
+from functools import partial, wraps
+from numbers import Integral
+
+import numpy as np
+from scipy.optimize import brentq
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
+
+from . import neural, spline
+from .calculus import Derivative
+
+__all__ = ["CurveDerivative", "NeuralNetworkInterpolator", "SplineInterpolator"]
+
+LOG_LAMBDA = -30.0, 10.0  # from interpolation to a polynomial, for scaled data of any use
+
+
+def _ndim(X):
+    return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+
+
+def _column(X):
+    """The places along a curve, or a single one, as a column; 2-D X as it is."""
+    return X if _ndim(X) >= 2 else np.asarray(X).reshape(-1, 1)
+
+
+def _check_curve(X, model):
+    if _ndim(X) < 2 and model.n_features_in_ != 1:
+        shape = f"(n, {model.n_features_in_})"
+        raise ValueError(
+            f"X is {_ndim(X)}-D, which is a place or places along a curve, but this model was "
+            f"fitted with {model.n_features_in_} features. Reshape your data to {shape}, which is "
+            f"all that the strict class sk_pydelt.{type(model).__name__} takes; got {X!r}."
+        )
+
+
+def _like(X, values):
+    """The values as they are for an array X; for a number its one value, out of the array."""
+    if _ndim(X) or len(values) != 1:
+        return values
+    return values[0] if values.ndim > 1 else float(values[0])
+
+
+def _pydelt_names(init, **ours):
+    """An __init__ that takes parameters by pydelt's names too; ours[theirs] is the one set.
+
+    Its signature, and so `get_params` and `clone`, stays that of `init`.
+    """
+
+    @wraps(init)
+    def __init__(self, *args, **parameters):
+        for theirs in ours.keys() & parameters:
+            if ours[theirs] in parameters:
+                raise TypeError(f"{theirs} is pydelt's name of {ours[theirs]}: give one of them.")
+            parameters[ours[theirs]] = parameters.pop(theirs)
+        init(self, *args, **parameters)
+
+    return __init__
+
+
+class CurveDerivative:
+    """A derivative as pydelt gives it: a function of places along a curve, or of 2-D X.
+
+    Made by the `differentiate` methods of this module. It can be pickled.
+
+    Parameters
+    ----------
+    derivative : sk_pydelt.Derivative
+    mask : array-like of bool or int, default=None
+        Which of the points it will be called with are evaluated: one Boolean for each, or the
+        indices of some.
+    """
+
+    def __init__(self, derivative: Derivative, mask=None):
+        self.derivative = derivative
+        self.mask = None if mask is None else _check_mask(mask)
+
+    def __repr__(self):
+        return f"{self.derivative!r}" + ("" if self.mask is None else f" at mask {self.mask}")
+
+    def __call__(self, X):
+        """Evaluate the derivative.
+
+        Parameters
+        ----------
+        X : float, or array-like of shape (n,) or (n, d)
+
+        Returns
+        -------
+        float or array
+            For a number and one output a float; else as `sk_pydelt.Derivative`, with the rows that
+            the mask picks.
+        """
+        _check_curve(X, self.derivative.model)
+        rows = _column(X)
+        if self.mask is not None:
+            rows = _pick(rows, self.mask)
+        if len(rows) == 0:
+            return self.derivative(_column(X)[:1])[:0]
+        return _like(X, self.derivative(rows))
+
+
+def _check_mask(mask):
+    mask = np.asarray(mask)
+    if mask.size == 0:
+        mask = mask.astype(int)
+    if mask.ndim != 1 or not issubclass(mask.dtype.type, Integral | np.bool_):
+        raise ValueError(
+            "mask must be a 1-D array of Booleans, one for each point, or of the indices of some "
+            f"points; got {mask!r}."
+        )
+    return mask
+
+
+def _pick(rows, mask):
+    if mask.dtype == bool and len(mask) != len(rows):
+        raise ValueError(
+            f"Boolean mask length {len(mask)} is not the number of points, {len(rows)}: give one "
+            "Boolean for each point, or the indices of some."
+        )
+    return _safe_indexing(rows, mask)
+
+
+class _CurveMixin:
+    """Curves and scalars for a strict interpolator: put before its class."""
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the function to samples of a curve, X (n,) and y (n,), or as the strict class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, d)
+        y : array-like of shape (n,) or (n, m)
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        self
+        """
+        return super().fit(_column(X), y, sample_weight)
+
+    def predict(self, X):
+        """Values of the fitted function: a float for a number, else an array with a row for each.
+
+        Parameters
+        ----------
+        X : float, or array-like of shape (n,) or (n, d)
+
+        Returns
+        -------
+        float, or array of shape (n,) or (n, m)
+        """
+        check_is_fitted(self)
+        _check_curve(X, self)
+        return _like(X, super().predict(_column(X)))
+
+    def differentiate(self, order=1, mask=None) -> CurveDerivative:
+        """A derivative as a function of places along the curve; see `sk_pydelt.differentiate`.
+
+        Parameters
+        ----------
+        order : int or tuple of int, default=1
+        mask : array-like of bool or int, default=None
+            Which of the points are evaluated, as in pydelt.
+
+        Returns
+        -------
+        CurveDerivative
+        """
+        return CurveDerivative(super().differentiate(order), mask)
+
+
+class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
+    """`sk_pydelt.NeuralNetworkInterpolator` for curves and scalars too.
+
+    Parameters
+    ----------
+    **parameters
+        Those of the strict class, under its names and with its defaults (pydelt's own are ReLU,
+        dropout 0.1 and learning rate 0.01), or as pydelt calls them: `framework` is `backend` and
+        `dropout` is `dropout_rate`. `get_params` knows the strict names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_pydelt.interpolation import NeuralNetworkInterpolator
+    >>> t = np.linspace(0, 3, 20)
+    >>> net = NeuralNetworkInterpolator([16], framework="pytorch", solver="lbfgs", random_state=0)
+    >>> speed = net.fit(t, np.sin(t)).differentiate(order=1)
+    >>> round(net.predict(1.0), 2), round(speed(1.0), 2)
+    (0.84, 0.54)
+    >>> speed([0.5, 1.0, 1.5]).shape
+    (3,)
+    """
+
+    __init__ = _pydelt_names(
+        neural.NeuralNetworkInterpolator.__init__, framework="backend", dropout="dropout_rate"
+    )
+
+
+class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
+    """`sk_pydelt.SplineInterpolator` for curves and scalars too, smoothed as pydelt's is.
+
+    Parameters
+    ----------
+    smoothing : float or None, default=None
+        FITPACK's s, as in pydelt: the sum of squared residuals Σ w_i (y_i - f(x_i))², in units of
+        y², that the smoothest possible spline leaves (Reinsch 1967); several outputs leave it on
+        average. The λ that does so becomes `smoothing_`, the `smoothing` of the strict class.
+        An s above what the stiffest spline leaves gives that one. None is generalised
+        cross-validation; 0.0 interpolates.
+    degree : int, default=5
+        Degree of the spline, as in pydelt; or `k`, as pydelt calls it. The strict class has 3.
+    x_scaler, y_scaler : transformer, "passthrough" or None, default=None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_pydelt.interpolation import SplineInterpolator
+    >>> t = np.linspace(0, 2, 30)
+    >>> spline = SplineInterpolator(smoothing=0.0, k=3).fit(t, t**3)
+    >>> round(spline.differentiate(order=2)(0.5), 6)
+    3.0
+    >>> noisy = t**3 + 0.1 * np.cos(40 * t)
+    >>> spline = SplineInterpolator(smoothing=0.15).fit(t, noisy)
+    >>> np.sum((spline.predict(t) - noisy) ** 2).round(6).item()
+    0.15
+    """
+
+    @partial(_pydelt_names, k="degree")
+    def __init__(self, smoothing=None, degree=5, x_scaler=None, y_scaler=None):
+        super().__init__(smoothing, degree, x_scaler, y_scaler)
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the spline to samples of a curve, X (n,) and y (n,), or as the strict class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, d)
+        y : array-like of shape (n,) or (n, m)
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        self
+        """
+        super().fit(X, y, sample_weight)  # checks everything, and is all there is for None and 0
+        if self.smoothing:
+            fitted = self._smooth_to(self.smoothing, _column(X), y, sample_weight)
+            vars(self).update(vars(fitted) | self.get_params(deep=False))
+        return self
+
+    def _smooth_to(self, s, X, y, sample_weight):
+        """The strict spline whose squared residuals add up to s, found by its λ."""
+        y = np.asarray(y, dtype=float)
+        weight = 1.0 if sample_weight is None else np.asarray(sample_weight)
+        fitted = spline.SplineInterpolator(None, self.degree, self.x_scaler, self.y_scaler)
+
+        def excess(log_lambda):
+            fitted.set_params(smoothing=10**log_lambda).fit(X, y, sample_weight)
+            squares = ((y - fitted.predict(X)) ** 2).reshape(len(y), -1).mean(axis=1)
+            return np.sum(weight * squares) - s
+
+        low, high = LOG_LAMBDA
+        if excess(low) >= 0:
+            return fitted
+        if excess(high) > 0:
+            excess(brentq(excess, low, high, xtol=1e-9))
+        return fitted

@@ -1,0 +1,257 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.integrate import solve_ivp
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import check_estimator
+
+from sk_pydelt import interpolation, neural, spline
+from sk_pydelt.interpolation import NeuralNetworkInterpolator, SplineInterpolator
+
+STRICT = {
+    NeuralNetworkInterpolator: neural.NeuralNetworkInterpolator,
+    SplineInterpolator: spline.SplineInterpolator,
+}
+T = np.linspace(0, 2, 25)
+X = T.reshape(-1, 1)
+WAVE = np.sin(3 * T)
+
+
+def small_net(**parameters):
+    return NeuralNetworkInterpolator([12], solver="lbfgs", epochs=60, random_state=0, **parameters)
+
+
+ESTIMATORS = {"net": small_net, "spline": lambda: SplineInterpolator(smoothing=0.0)}
+each_estimator = pytest.mark.parametrize("make", ESTIMATORS.values(), ids=ESTIMATORS)
+
+
+def strict(model):
+    return STRICT[type(model)](**model.get_params())
+
+
+@each_estimator
+@pytest.mark.parametrize("container", [np.array, list, tuple, pd.Series])
+def test_a_curve_is_the_strict_class_on_a_column(make, container):
+    model = make().fit(container(T), container(WAVE))
+    oracle = strict(make()).fit(X, WAVE)
+    assert_array_equal(model.predict(container(T)), oracle.predict(X))
+    assert_array_equal(model.differentiate(2)(container(T)), oracle.differentiate(2)(X))
+
+
+@each_estimator
+def test_a_number_gives_a_float(make):
+    model = make().fit(T, WAVE)
+    for function in (model.predict, model.differentiate(order=1)):
+        for number in (1.0, 1, np.float64(1.0), np.array(1.0)):
+            value = function(number)
+            assert type(value) is float
+            assert value == function([1.0])[0]
+
+
+@each_estimator
+def test_several_outputs_of_a_curve(make):
+    model = make().fit(T, np.column_stack([WAVE, T]))
+    for function in (model.predict, model.differentiate()):
+        assert function(T).shape == (25, 2)
+        assert_allclose(function(T[3]), function(T)[3], rtol=1e-10)
+
+
+@each_estimator
+def test_2d_works_as_in_the_strict_class(make):
+    places = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    field = np.column_stack([np.sin(places[:, 0]), places.prod(axis=1)])
+    model, oracle = make().fit(places, field), strict(make()).fit(places, field)
+    assert_array_equal(model.predict(places), oracle.predict(places))
+    assert_array_equal(model.differentiate(1)(places), oracle.differentiate(1)(places))
+    assert_array_equal(model.differentiate((1, 0))(places), oracle.differentiate((1, 0))(places))
+    assert_array_equal(model.curl(places), oracle.curl(places))
+
+
+@each_estimator
+def test_places_on_a_curve_are_refused_where_there_are_two_features(make):
+    places = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    model = make().fit(places, places[:, 0])
+    name = type(model).__name__
+    for function in (model.predict, model.differentiate()):
+        with pytest.raises(ValueError, match=rf"2 features.*\(n, 2\).*sk_pydelt\.{name} takes"):
+            function([0.1, 0.2])
+
+
+@each_estimator
+def test_before_fit(make):
+    with pytest.raises(NotFittedError):
+        make().predict(1.0)
+    with pytest.raises(NotFittedError):
+        make().differentiate()
+
+
+@each_estimator
+@pytest.mark.parametrize(
+    "mask", [T > 1, list(T > 1), [0, 3, -1], np.array([], dtype=int), [], T > 5]
+)
+def test_a_mask_picks_points(make, mask):
+    model = make().fit(T, WAVE)
+    everywhere = model.differentiate(order=1)(T)
+    index = np.asarray(mask) if len(mask) else np.array([], dtype=int)
+    assert_array_equal(model.differentiate(order=1, mask=mask)(T), everywhere[index])
+
+
+def test_a_mask_picks_rows_of_2d_input():
+    places = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    model = SplineInterpolator().fit(places, places.prod(axis=1))
+    found = model.differentiate(mask=[4, 2])(places)
+    assert_array_equal(found, model.differentiate()(places)[[4, 2]])
+
+
+def test_masks_that_fit_nothing():
+    model = SplineInterpolator().fit(T, WAVE)
+    with pytest.raises(ValueError, match=r"Boolean mask length 2 .* points, 25"):
+        model.differentiate(mask=[True, False])(T)
+    with pytest.raises(ValueError, match=r"Booleans.*indices.*0\.5"):
+        model.differentiate(mask=[0.5])
+    with pytest.raises(ValueError, match=r"1-D array"):
+        model.differentiate(mask=[[True]])
+
+
+@each_estimator
+def test_a_derivative_is_pickled_and_says_what_it_is(make):
+    slope = make().fit(T, WAVE).differentiate(order=1, mask=[0, 1])
+    again = pickle.loads(pickle.dumps(slope))
+    assert_array_equal(again(T), slope(T))
+    assert repr(again).startswith("Derivative of order 1 of")
+    assert "[0 1]" in repr(again)
+
+
+def test_pydelts_names_of_parameters():
+    net = NeuralNetworkInterpolator(framework="pytorch", dropout=0.25, hidden_layers=[8])
+    assert (net.backend, net.dropout_rate, net.hidden_layers) == ("pytorch", 0.25, [8])
+    assert SplineInterpolator(smoothing=0.1, k=3).degree == 3
+    assert SplineInterpolator(0.1, 3).degree == 3
+    assert SplineInterpolator().degree == 5
+
+
+@each_estimator
+def test_parameters_have_the_strict_names(make):
+    model = make()
+    assert model.get_params().keys() == strict(model).get_params().keys()
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_names_given_twice_or_unknown():
+    with pytest.raises(TypeError, match=r"framework is pydelt's name of backend"):
+        NeuralNetworkInterpolator(framework="pytorch", backend="pytorch")
+    with pytest.raises(TypeError, match=r"kk"):
+        SplineInterpolator(kk=3)
+
+
+@pytest.mark.parametrize("s", [0.05, 0.5, 2.0])
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_smoothing_is_the_sum_of_squared_residuals(s, k):
+    y = WAVE + 0.3 * np.random.default_rng(0).standard_normal(25)
+    model = SplineInterpolator(smoothing=s, k=k).fit(T, y)
+    assert_allclose(np.sum((model.predict(T) - y) ** 2), s, rtol=1e-5)
+    oracle = spline.SplineInterpolator(model.smoothing_, k).fit(X, y)
+    assert_array_equal(model.predict(T), oracle.predict(X))
+    assert model.smoothing == s
+
+
+def test_smoothing_with_weights_and_outputs():
+    rng = np.random.default_rng(0)
+    y = WAVE[:, None] + 0.3 * rng.standard_normal((25, 2))
+    weight = rng.uniform(0.5, 2, 25)
+    model = SplineInterpolator(smoothing=1.0).fit(T, y, list(weight))
+    squares = (model.predict(T) - y) ** 2
+    assert_allclose(np.sum(weight * squares.mean(axis=1)), 1.0, rtol=1e-5)
+
+
+def test_smoothing_out_of_reach_gives_the_nearest_spline():
+    y = WAVE + 0.3 * np.random.default_rng(0).standard_normal(25)
+    parabola = np.polynomial.Polynomial.fit(T, y, 2)
+    stiff = SplineInterpolator(smoothing=1e6).fit(T, y)
+    assert_allclose(stiff.predict(T), parabola(T), atol=1e-5)
+    through = SplineInterpolator(smoothing=1e-30).fit(T, y)
+    assert_allclose(through.predict(T), y, atol=1e-8)
+
+
+def test_smoothing_below_zero_is_refused():
+    with pytest.raises(ValueError, match="smoothing"):
+        SplineInterpolator(smoothing=-1.0).fit(T, WAVE)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [SplineInterpolator(), SplineInterpolator(smoothing=1.0), small_net()],
+    ids=["gcv", "smoothed", "net"],
+)
+def test_scikit_learn_checks_but_for_1d_x(model):
+    curves = {"check_fit1d": "1-D X is a curve here"}
+    results = check_estimator(model, expected_failed_checks=curves, on_skip=None)
+    assert [r["check_name"] for r in results if r["status"] == "xfail"] == ["check_fit1d"]
+
+
+# The worked examples of pydelt's page on neural networks, shortened: 1-D arrays as written there.
+
+
+def rms(error):
+    return np.sqrt(np.mean(np.square(error)))
+
+
+def test_worked_example_runge():
+    def runge(x):
+        return 1 / (1 + 25 * x**2)
+
+    x_train, x_test = np.linspace(-1, 1, 15), np.linspace(-1, 1, 200)
+    y_train = runge(x_train)
+    slope = -50 * x_test / (1 + 25 * x_test**2) ** 2
+    net = interpolation.NeuralNetworkInterpolator(
+        hidden_layers=[32, 16], activation="tanh", learning_rate=0.01, epochs=600, random_state=0
+    )
+    assert net.fit(x_train, y_train) is net
+    by_spline = interpolation.SplineInterpolator(smoothing=0.0)
+    by_spline.fit(x_train, y_train)
+    assert rms(net.predict(x_test) - runge(x_test)) < 0.02
+    assert rms(net.differentiate(order=1)(x_test) - slope) < 0.3
+    assert rms(by_spline.predict(x_test) - runge(x_test)) < 0.005
+    assert rms(by_spline.differentiate(order=1)(x_test) - slope) < 0.1
+    assert net.differentiate(order=1)(0.3) == pytest.approx(-50 * 0.3 / 3.25**2, abs=0.3)
+
+
+def test_worked_example_flow():
+    rng = np.random.default_rng(42)
+    places = rng.uniform(-2, 2, (200, 2))
+    places = places[np.hypot(*places.T) > 0.6]
+    x, y = places.T
+    r = np.hypot(x, y)
+    flow = np.column_stack([1 - 0.25 * (x**2 - y**2) / r**4, -0.5 * x * y / r**4])
+    net = interpolation.NeuralNetworkInterpolator(
+        hidden_layers=[32, 32], activation="swish", learning_rate=0.01, epochs=300, random_state=0
+    )
+    net.fit(places, flow + 0.05 * rng.standard_normal(flow.shape))
+    assert net.predict(places).shape == flow.shape
+    assert rms(net.predict(places) - flow) < 0.15
+    jacobian = net.differentiate(order=1)(places)
+    assert jacobian.shape == (len(places), 2, 2)
+    assert_allclose(net.curl(places), jacobian[:, 1, 0] - jacobian[:, 0, 1])
+
+
+def test_worked_example_lorenz():
+    def lorenz(_, state):
+        x, y, z = state
+        return 10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z
+
+    t = np.linspace(0, 20, 2000)
+    x, y, _ = solve_ivp(lorenz, (0, 20), (1, 1, 1), t_eval=t, rtol=1e-8, atol=1e-8).y
+    indices = np.arange(0, len(t), 10)
+    noisy = x[indices] + 0.5 * np.random.default_rng(0).standard_normal(200)
+    net = interpolation.NeuralNetworkInterpolator(
+        hidden_layers=[32, 32], activation="sine", learning_rate=0.005, epochs=500, random_state=0
+    )
+    net.fit(t[indices], noisy)
+    found, rate = net.predict(t), net.differentiate(order=1)(t)
+    assert found.shape == rate.shape == t.shape
+    assert np.corrcoef(found, x)[0, 1] > 0.98
+    assert np.corrcoef(rate, 10 * (y - x))[0, 1] > 0.9
