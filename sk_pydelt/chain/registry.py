@@ -148,8 +148,13 @@ def propagate_std(step, jet: Jet, index):
         No rule is registered for the class of `step`: it is not known how its derivatives
         are distributed.
     """
-    table, rule = "propagate_std", "rule(step, jet, index) returns an array"
-    raise _no_rule(step, "The standard deviation of {name}", table, rule, "Ask for the mean alone")
+    name = type(step).__name__
+    raise TypeError(
+        f"The derivative of {name} has no standard deviation: it is not known how it is "
+        f"distributed. Call without return_std, use a GaussianProcessRegressor, or register a rule "
+        f"with sk_pydelt.chain.propagate_std.register({name})(rule), where rule(step, jet, index) "
+        "returns an array."
+    )
 
 
 @_open_table
