@@ -150,10 +150,10 @@ def _(step: QuantileTransformer, jet):
 
 def _clipped_ndtri(jet):
     """Normal quantiles up to ±5.2, where scikit-learn cuts them off."""
-    end = special.ndtri(EDGE - np.spacing(1))
+    ends = special.ndtri([EDGE - np.spacing(1), 1 - (EDGE - np.spacing(1))])
     tail = (jet.value < EDGE) | (jet.value > 1 - EDGE)
     inner = ndtri(replace_where(jet, tail, 0.5))
-    return replace_where(inner, tail, np.where(jet.value < 0.5, end, -end))
+    return replace_where(inner, tail, np.where(jet.value < 0.5, *ends))
 
 
 @propagate_inverse.register
