@@ -261,6 +261,17 @@ class TestQuantiles:
         found = self.slopes(step, [-1.0, 0.0, 0.5, 1.0, 3.0, 5.0, 7.0, 8.0])
         assert_allclose(found, [0, 0.2, 0.2, 0.1, 0.05, 0.05, 0.05, 0])
 
+    @pytest.mark.parametrize("output", ["uniform", "normal"])
+    @pytest.mark.parametrize("repeated", [0.0, 3.0, 7.0])
+    def test_values_where_quantiles_repeat(self, repeated, output):
+        """Also at the ends, where scikit-learn sets them to 0 and 1."""
+        places = np.array([[0.0], [repeated], [3.0], [repeated], [6.0], [7.0]])
+        step = QuantileTransformer(n_quantiles=6, output_distribution=output).fit(places)
+        rows = np.vstack([places, places + 0.3, places - 0.3])
+        jet = propagate(step, Jet.variables(rows, 2))
+        assert_allclose(jet.value, step.transform(rows), rtol=1e-12)
+        assert np.isfinite(jet.tensor(2)).all()
+
     def test_normal_output_is_flat_at_its_ends(self):
         step = QuantileTransformer(n_quantiles=6, output_distribution="normal").fit(self.places)
         found = self.slopes(step, [-1.0, 0.0, 1e-8, 7.0, 8.0, 1e-3])

@@ -83,7 +83,7 @@ def validate_rows(model, X):
     A model that takes them fills them in before any rule that could not.
     """
     first = entrance(model)
-    branches = hasattr(first, "transformers_") or hasattr(first, "transformer_list")
+    branches = hasattr(first, "transformers_")  # of a ColumnTransformer: one may fill them in
     missing = "allow-nan" if branches or get_tags(first).input_tags.allow_nan else True
     options = {"reset": False, "dtype": np.float64, "ensure_all_finite": missing}
     rows = validate_data(first, X, estimator=model, **options)

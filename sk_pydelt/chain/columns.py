@@ -7,7 +7,7 @@ from sklearn.pipeline import FeatureUnion
 
 from ..jet import Jet
 from .elementary import replace_where
-from .registry import propagate, propagate_transform, within
+from .registry import entrance, propagate, propagate_transform, within
 
 __all__ = []
 
@@ -29,6 +29,12 @@ def _(step: FeatureUnion, jet):
         if not (isinstance(part, str) and part == "drop")
     ]
     return Jet.concatenate(jets) if jets else jet[:, :0]
+
+
+@entrance.register
+def _(step: FeatureUnion):
+    parts = [part for _, part in step.transformer_list if not isinstance(part, str)]
+    return entrance(parts[0]) if parts else step
 
 
 @propagate.register

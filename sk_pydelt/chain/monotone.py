@@ -140,8 +140,9 @@ def _(step: QuantileTransformer, jet):
 
     def column(x, j):
         quantiles = step.quantiles_[:, j]
-        value = np.where(x < low[j], 0.0, np.where(x > high[j], 1.0, 0.0))
-        value = np.where(inside[:, j], _probability(step, quantiles, x), value)
+        between = (x > low[j]) & (x < high[j])
+        value = np.where(between, _probability(step, quantiles, x), x >= high[j])
+        value = np.where(x <= low[j], 0.0, value)  # last: where all quantiles are one
         return value, _segment(x, (quantiles, step.references_), inside[:, j])
 
     jet = _columnwise(jet, column)
