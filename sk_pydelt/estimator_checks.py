@@ -165,13 +165,13 @@ def assert_slopes(function, found, X, tolerance, step=1e-2) -> None:
         Largest error allowed, as a fraction of the largest slope by the same feature.
     step : float, default=1e-2
         Step of the central differences, halved twice for Richardson's extrapolation. Rows where
-        the last two levels differ by more than ten tolerances (a kink is near) don't count; half
-        of them at least must.
+        the last two levels differ by more than a tenth of the tolerance (a kink is near) don't
+        count; half of them at least must.
     """
     for axis in range(X.shape[1]):
         expected, doubt = _differences(function, X, axis, step)
         size = max(abs(expected).max(), 1e-3)
-        smooth = (doubt < 10 * tolerance * size).reshape(len(X), -1).all(axis=1)
+        smooth = (doubt < 0.1 * tolerance * size).reshape(len(X), -1).all(axis=1)
         assert smooth.mean() >= 0.5, "the function is rough: it cannot be checked by differences"
         error = abs(found[..., axis] - expected)[smooth].max() / size
         assert error < tolerance, f"axis {axis} differs from finite differences by {error:.1e}"
