@@ -14,6 +14,7 @@ from .parallel import map_row_blocks
 
 __all__ = [
     "Derivative",
+    "check_places",
     "curl",
     "differentiate",
     "divergence",
@@ -143,8 +144,27 @@ def _n_features(model):
     return entrance(model).n_features_in_
 
 
+def check_places(X) -> None:
+    """Raise a ValueError for X that is one-dimensional or holds dates, and say what to do."""
+    dtypes = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", ())
+    if any(
+        str(dtype).startswith(("datetime", "timedelta", "Date", "Duration")) for dtype in dtypes
+    ):
+        raise ValueError(
+            "X holds dates or durations, which have no unit to differentiate by. Convert them to "
+            "numbers in the unit that you want, such as (t - t[0]) / numpy.timedelta64(1, 's')."
+        )
+    if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
+        raise ValueError(
+            "Expected 2D array, got 1D array instead. Reshape your data using X.reshape(-1, 1) if "
+            "it has a single feature or X.reshape(1, -1) if it is a single sample. The classes of "
+            "sk_pydelt.interpolation take curves and scalars as they are."
+        )
+
+
 def _evaluate(model, X, order, extract: Callable[[Jet], np.ndarray], directions=None):
     """Propagate blocks of rows through a model and put what is extracted under each other."""
+    check_places(X)
     X = validate_data(entrance(model), X, reset=False, dtype=np.float64, estimator=model)
 
     def block(rows):

@@ -90,15 +90,19 @@ def _(step: StandardScaler, jet):
 
 @propagate.register
 def _(step: MinMaxScaler, jet):
-    jet = jet * step.scale_ + step.min_
-    return _clip(jet, *step.feature_range) if step.clip else jet
+    scaled = jet * step.scale_ + step.min_
+    if not step.clip:
+        return scaled
+    # Rounding may take the ends of the data, where the samples are, out of the range.
+    in_data = (jet.value >= step.data_min_) & (jet.value <= step.data_max_)
+    return _clip(scaled, *step.feature_range, in_data)
 
 
-def _clip(jet, low, high):
+def _clip(jet, low, high, inside_too=False):
     """Clip the value; outside [low, high], its ends not counted, all derivatives are zero."""
     value = jet.value
-    inside = ((value >= low) & (value <= high)).astype(value.dtype)
-    clipped = jet * inside
+    inside = (value >= low) & (value <= high) | inside_too
+    clipped = jet * inside.astype(value.dtype)
     clipped.parts[0] = value.clip(low, high)[None, ...]
     return clipped
 
@@ -144,9 +148,9 @@ def _(step: FunctionTransformer, jet):
 def _identity(step, jet, function):
     if function is not None:
         raise TypeError(
-            f"{step} cannot be differentiated: the derivative of its function is not known. Put the "
-            "function into a transformer class of your own, and register a rule for that class with "
-            "sk_pydelt.chain.propagate.register (as a y_scaler, with propagate_inverse.register)."
+            f"{step} cannot be differentiated: the derivative of its function is not known. Put "
+            "the function into a transformer class of your own, and register a rule for that class "
+            "with sk_pydelt.chain.propagate.register (propagate_inverse.register for a y_scaler)."
         )
     return jet
 
