@@ -133,7 +133,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         self
         """
         with self._all_or_nothing():
-            _refuse_one_dimension(X)
+            calculus.check_places(X)
             X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
             y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
             X, y, sample_weight = _drop_weightless(X, y, sample_weight)
@@ -159,7 +159,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         array of shape (n,) or (n, m), as y was, in its units
         """
         check_is_fitted(self)
-        _refuse_one_dimension(X)
+        calculus.check_places(X)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
         return y[:, 0] if self._y_ndim == 1 else y
@@ -189,15 +189,6 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
 def _(step: BaseInterpolator, jet):
     jet = step._propagate_scaled(propagate(step.x_scaler_, jet))
     return propagate_inverse(step.y_scaler_, jet)
-
-
-def _refuse_one_dimension(X):
-    if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
-        raise ValueError(
-            "Expected 2D array, got 1D array instead. Reshape your data using X.reshape(-1, 1) if "
-            "it has a single feature or X.reshape(1, -1) if it is a single sample. The classes of "
-            "sk_pydelt.interpolation take curves and scalars as they are."
-        )
 
 
 def _drop_weightless(X, y, sample_weight):

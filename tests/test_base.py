@@ -1,6 +1,7 @@
 """The template of an interpolator: what it takes, how it scales, and what it leaves behind."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
@@ -10,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils import get_tags
 
-from sk_pydelt import NeuralNetworkInterpolator, calculus
+from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator, calculus
 from sk_pydelt.base import BaseInterpolator, DifferentiableMixin
 
 
@@ -128,10 +129,11 @@ def test_the_shape_of_y_is_the_shape_of_predictions(data, estimator):
     assert_array_equal(flat[0], column[0][:, 0])
 
 
+@each_estimator
 @pytest.mark.parametrize("output", ["default", "pandas"])
-def test_predictions_are_plain_arrays(data, output):
+def test_predictions_are_plain_arrays(data, estimator, output):
     with config_context(transform_output=output):
-        model = Plane().fit(*data)
+        model = clone(estimator).fit(*data)
         assert type(model.predict(data[0])) is type(model.jacobian(data[0])) is np.ndarray
 
 
@@ -319,3 +321,19 @@ def test_methods_are_the_functions_of_calculus(data, name):
     model = small_net().fit(X, y[:, 0] if name == "gradient" else y)
     assert isinstance(model, DifferentiableMixin)
     assert_array_equal(getattr(model, name)(X), getattr(calculus, name)(model, X))
+
+
+@pytest.mark.parametrize("as_X", [np.asarray, pd.DataFrame], ids=["array", "frame"])
+def test_dates_are_refused(as_X):
+    days = np.arange("2020-01-01", "2020-01-11", dtype="datetime64[D]").reshape(-1, 1)
+    fitted = SplineInterpolator().fit(np.arange(10.0).reshape(-1, 1), np.arange(10.0))
+    for X in (as_X(days), as_X(days - days[0])):
+        for call in (fitted.predict, fitted.gradient, lambda X: fitted.fit(X, np.arange(10.0))):
+            with pytest.raises(ValueError, match="dates or durations.*timedelta64"):
+                call(X)
+
+
+def test_a_range_that_scaling_would_lose_is_refused():
+    X = 1e-17 * np.arange(5.0).reshape(-1, 1)
+    with pytest.raises(ValueError, match=r"Feature 0 varies by 4.0e-17 only.*smaller unit"):
+        SplineInterpolator().fit(X, np.arange(5.0))

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_pydelt import (
     NeuralNetworkInterpolator,
+    SplineInterpolator,
     calculus,
     curl,
     differentiate,
@@ -24,7 +25,6 @@ from sk_pydelt import (
     laplacian,
     strain_rate,
 )
-from sk_pydelt.spline import SplineInterpolator
 
 
 def samples(d, n=80, seed=0):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import Quadratic
+from problems import Quadratic, hard_X
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
@@ -21,10 +21,16 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
-from sk_pydelt import NeuralNetworkInterpolator, calculus, differentiate, gradient, jacobian
+from sk_pydelt import (
+    NeuralNetworkInterpolator,
+    SplineInterpolator,
+    calculus,
+    differentiate,
+    gradient,
+    jacobian,
+)
 from sk_pydelt.chain import propagate, propagate_inverse
 from sk_pydelt.jet import Jet
-from sk_pydelt.spline import SplineInterpolator
 
 X = np.random.RandomState(0).uniform(-1, 2, (50, 2)) * [1.0, 1e3]
 QUADRATIC = Quadratic.random(2, 2)
@@ -98,6 +104,17 @@ def test_where_a_scaler_clips_the_function_is_constant(scaler):
     assert_array_equal(gradient(model, rows) != 0, inside)
     assert_array_equal(calculus.hessian(model, rows)[:, [0, 1], [0, 1]] != 0, inside)
     assert model.predict(rows[:1] + [[0, 11]]) == model.predict(rows[:1] + [[0, 1e6]])
+
+
+@pytest.mark.parametrize("scaler", [MinMaxScaler((-2, 3), clip=True), MaxAbsScaler(clip=True)])
+@pytest.mark.parametrize("seed", range(5))
+def test_at_the_ends_of_the_data_the_slope_is_that_inside(scaler, seed):
+    """Also near 1e6, where rounding scales some of these ends to just outside the range."""
+    places = hard_X(20, 3, seed)
+    scaler = clone(scaler).fit(places)
+    slope = propagate(scaler, Jet.variables(places, 1)).tensor(1)
+    assert_array_equal(slope, np.broadcast_to(slope[0], slope.shape))
+    assert_array_equal(slope[0] != 0, np.eye(3))
 
 
 class Squares(TransformerMixin, BaseEstimator):

@@ -17,8 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_pydelt import NeuralNetworkInterpolator, calculus
-from sk_pydelt.spline import SplineInterpolator
+from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator, calculus
 
 # Fewer epochs than the default: enough for every check, those of accuracy too.
 CHECKED = [

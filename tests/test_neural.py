@@ -306,10 +306,21 @@ def test_fitted_attributes(data):
 def test_a_later_set_params_does_not_change_what_is_fitted(data):
     X, y = data
     net = small().fit(X, y)
-    before = net.predict(X), net.jacobian(X)
+    before = net.predict(X), net.hessian(X)
     net.set_params(activation="relu", hidden_layers=(3,), dtype="float32", x_scaler="passthrough")
     assert_array_equal(net.predict(X), before[0])
-    assert_array_equal(net.jacobian(X), before[1])
+    assert_array_equal(net.hessian(X), before[1])
+
+
+@pytest.mark.parametrize("order", [2, (1, 1)])
+def test_relu_warns_once_that_its_second_derivatives_vanish(data, order):
+    X = np.tile(data[0], (40, 1))
+    net = small(activation="relu").fit(*data)
+    assert net.differentiate(1)(X).any()
+    with pytest.warns(UserWarning, match="piecewise linear.*'tanh'") as record:
+        second = net.differentiate(order)(X)
+    assert len(record) == 1
+    assert not second.any()
 
 
 @pytest.mark.parametrize(

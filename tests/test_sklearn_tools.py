@@ -21,8 +21,14 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
-from sk_pydelt import NeuralNetworkInterpolator, calculus, differentiate, gradient, jacobian
-from sk_pydelt.spline import SplineInterpolator
+from sk_pydelt import (
+    NeuralNetworkInterpolator,
+    SplineInterpolator,
+    calculus,
+    differentiate,
+    gradient,
+    jacobian,
+)
 
 X = np.random.RandomState(0).uniform(-1, 1, (60, 2))
 Y = np.column_stack([np.sin(2 * X[:, 0]) + X[:, 1] ** 2, X[:, 0] * X[:, 1]])

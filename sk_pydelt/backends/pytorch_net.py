@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 __all__ = ["Batches", "EpochProgress", "SkorchNet", "one_thread"]
 
 SMALL_STEP = 2**20  # multiplications below which a second processor costs more than it brings
+LBFGS_LOSS_SCALE = 2.0**30  # torch's L-BFGS learns nothing from steps of curvature below 1e-10
 
 
 class Batches:
@@ -104,15 +105,17 @@ class SkorchNet(NeuralNetRegressor):
             self._set_training(True)
         X, y = batch
 
+        scale = LBFGS_LOSS_SCALE if isinstance(self.optimizer_, torch.optim.LBFGS) else 1
+
         def closure():
             self.optimizer_.zero_grad()
-            loss = self.get_loss(self.module_(X), y, X=X, training=True)
+            loss = scale * self.get_loss(self.module_(X), y, X=X, training=True)
             loss.backward()
             return loss
 
         start = self._start_of_search()
         try:
-            return {"loss": self.optimizer_.step(closure).detach()}
+            return {"loss": self.optimizer_.step(closure).detach() / scale}
         except KeyboardInterrupt:
             if start is not None:
                 vector_to_parameters(start, self.module_.parameters())

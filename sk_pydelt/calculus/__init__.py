@@ -2,7 +2,7 @@
 
 from .derivative import Derivative, derivatives, differentiate
 from .effects import MarginalEffects, average_marginal_effects
-from .evaluation import BLOCK_ROWS
+from .evaluation import BLOCK_ROWS, check_places
 from .integration import integrate
 from .operators import (
     biharmonic,
@@ -23,6 +23,7 @@ __all__ = [
     "MarginalEffects",
     "average_marginal_effects",
     "biharmonic",
+    "check_places",
     "curl",
     "derivatives",
     "differentiate",

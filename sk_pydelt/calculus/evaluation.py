@@ -14,6 +14,7 @@ from ..parallel import map_row_blocks
 __all__ = [
     "BLOCK_ROWS",
     "check_order",
+    "check_places",
     "drop_output_axis",
     "dry_run",
     "evaluate",
@@ -77,11 +78,30 @@ def dry_run(model, order):
     return propagate(model, Jet.variables(np.empty((0, n_features(model))), int(order)))
 
 
+def check_places(X) -> None:
+    """Raise a ValueError for X that is one-dimensional or holds dates, and say what to do."""
+    dtypes = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", ())
+    if any(
+        str(dtype).startswith(("datetime", "timedelta", "Date", "Duration")) for dtype in dtypes
+    ):
+        raise ValueError(
+            "X holds dates or durations, which have no unit to differentiate by. Convert them to "
+            "numbers in the unit that you want, such as (t - t[0]) / numpy.timedelta64(1, 's')."
+        )
+    if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
+        raise ValueError(
+            "Expected 2D array, got 1D array instead. Reshape your data using X.reshape(-1, 1) if "
+            "it has a single feature or X.reshape(1, -1) if it is a single sample. The classes of "
+            "sk_pydelt.interpolation take curves and scalars as they are."
+        )
+
+
 def validate_rows(model, X):
     """X as a float64 array of the model's features; missing values only where the model takes them.
 
     A model that takes them fills them in before any rule that could not.
     """
+    check_places(X)
     first = entrance(model)
     branches = hasattr(first, "transformers_")  # of a ColumnTransformer: one may fill them in
     missing = "allow-nan" if branches or get_tags(first).input_tags.allow_nan else True

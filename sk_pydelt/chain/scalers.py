@@ -29,14 +29,20 @@ def _(step: StandardScaler, jet):
 
 @propagate.register
 def _(step: MinMaxScaler, jet):
-    jet = jet * step.scale_ + step.min_
-    return _clip(jet, *step.feature_range) if step.clip else jet
+    scaled = jet * step.scale_ + step.min_
+    if not step.clip:
+        return scaled
+    # Rounding may take the ends of the data, where the samples are, out of the range.
+    in_data = (jet.value >= step.data_min_) & (jet.value <= step.data_max_)
+    return _clip(scaled, *step.feature_range, in_data)
 
 
-def _clip(jet, low, high):
+def _clip(jet, low, high, inside_too=False):
     """Clip the value; outside [low, high], its ends not counted, all derivatives are zero."""
-    outside = (jet.value < low) | (jet.value > high)
-    return replace_where(jet, outside, np.clip(jet.value, low, high))
+    inside = (jet.value >= low) & (jet.value <= high) | inside_too
+    clipped = replace_where(jet, ~inside, 0.0)
+    clipped.parts[0] = np.clip(jet.value, low, high)[None]
+    return clipped
 
 
 @propagate_inverse.register
