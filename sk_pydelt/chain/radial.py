@@ -19,7 +19,7 @@ __all__ = [
     "rational_quadratic",
 ]
 
-BLOCK_ENTRIES = 2**21  # Taylor coefficients held at a time
+BLOCK_ENTRIES = 2**18  # Taylor coefficients held at a time: they stay in the cache
 SAME_POINT = 1e-20  # squared distance, in length scales, below which two points are one
 
 
@@ -50,38 +50,43 @@ def matern(nu):
     side; what belongs to even powers of the distance is :math:`2^{μ-1}Γ(μ)`, the mean of both.
     """
 
+    half_integer = 2 * nu % 2 == 1 and nu < 10
+
     def profile(s, top):
-        together = s < SAME_POINT
-        z2 = 2 * nu * np.where(together, 1.0, s)
-        factor = 2 ** (1 - nu) / special.gamma(nu)
+        singular = top >= nu or not half_integer
+        together = s < SAME_POINT if singular else None
+        z = np.sqrt(np.where(together, 1.0, s) if singular else s)
+        z *= np.sqrt(2 * nu)
+        decay = np.exp(-z) if half_integer else None
         found = []
-        for k, bessel in enumerate(_scaled_bessel(nu, z2, top)):
-            limit = 2 ** (nu - k - 1) * special.gamma(nu - k)
-            limit = limit if np.isfinite(limit) else 0.0  # a logarithm: of no side
-            scale = factor * (-nu) ** k / factorial(k)
-            found.append(np.where(together, limit, bessel) * scale)
+        for k in range(top + 1):
+            scale = 2 ** (1 - nu) / special.gamma(nu) * (-nu) ** k / factorial(k)
+            if half_integer:
+                bessel = _times_polynomial(decay, z, nu - k, scale)
+            else:
+                bessel = z ** (nu - k) * special.kv(nu - k, z) * scale
+            found.append(_at_one_point(bessel, together, nu - k, scale) if singular else bessel)
         return found
 
     return profile
 
 
-def _scaled_bessel(nu, z2, top):
-    """z^μ K_μ(z) for μ = ν, ν - 1, ..., ν - top."""
-    z = np.sqrt(z2)
-    if 2 * nu % 2 != 1 or nu > 10:
-        orders = [nu - k for k in range(top + 1)]
-        return [z**mu * special.kv(mu, z) for mu in orders]
-    known = {0.5: np.sqrt(np.pi / 2) * np.exp(-z)}
-    known[-0.5] = known[0.5] / z
-    mu = 0.5
-    while mu < nu:
-        known[mu + 1] = z2 * known[mu - 1] + 2 * mu * known[mu]
-        mu += 1
-    mu = -0.5
-    while mu > nu - top:
-        known[mu - 1] = (known[mu + 1] - 2 * mu * known[mu]) / z2
-        mu -= 1
-    return [known[nu - k] for k in range(top + 1)]
+def _at_one_point(bessel, together, mu, scale):
+    limit = 2 ** (mu - 1) * special.gamma(mu)
+    limit = limit if np.isfinite(limit) else 0.0  # a logarithm: of no side
+    return np.where(together, limit * scale, bessel)
+
+
+def _times_polynomial(decay, z, mu, scale):
+    """scale z^μ K_μ(z) from e^-z, for half an odd number μ: a polynomial, of 1/z where μ < 0."""
+    n = int(abs(mu))  # K of μ and of -μ are the same
+    rows = [factorial(n + j) / (factorial(j) * factorial(n - j) * 2**j) for j in range(n + 1)]
+    total = np.full_like(z, scale * np.sqrt(np.pi / 2) * rows[0])
+    for row in rows[1:]:
+        total *= z
+        total += scale * np.sqrt(np.pi / 2) * row
+    total *= decay
+    return total if mu > 0 else total * z ** (2 * mu)
 
 
 def exp_sine_squared(length_scale, period):
@@ -157,7 +162,13 @@ class Radial:
             u, v = self._scaled(left, right)
             squared = row_sum(u.square()) + u @ (-2 * v.T)
             squared.parts[0] = cdist(u.value, v, "sqeuclidean")[None]
-        return squared.compose(self.profile(squared.value, _top(squared)))
+        coefficients = self.profile(squared.value, _top(squared))
+        if left.order != 1:
+            return squared.compose(coefficients)
+        slopes = (
+            coefficient * part for coefficient, part in zip(coefficients[1:], squared.parts[1:])
+        )
+        return Jet([coefficients[0][None], *slopes], left.order, left.n_variables)
 
     def _scaled(self, left, right):
         centre = right.mean(axis=0)
