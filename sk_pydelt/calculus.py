@@ -165,7 +165,7 @@ def check_places(X) -> None:
 def _evaluate(model, X, order, extract: Callable[[Jet], np.ndarray], directions=None):
     """Propagate blocks of rows through a model and put what is extracted under each other."""
     check_places(X)
-    X = validate_data(entrance(model), X, reset=False, dtype=np.float64, estimator=model)
+    X = validate_data(entrance(model), X, reset=False, dtype=np.float64, order="C", estimator=model)
 
     def block(rows):
         return extract(propagate(model, Jet.variables(rows, order, directions)))
