@@ -58,7 +58,7 @@ def central_differences(model, X, step=1e-4):
 
 
 def process_row(kernel, n_features, rounds):
-    """Times of a gradient, central differences and one prediction, and how far the two are apart."""
+    """Times of a gradient, central differences and one prediction, and how far they lie apart."""
     rng = np.random.default_rng(0)
     X = rng.uniform(0, 3, (2000, n_features))
     model = GaussianProcessRegressor(kernel, alpha=1e-2, optimizer=None)

@@ -134,7 +134,9 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         """
         with self._all_or_nothing():
             calculus.check_places(X)
-            X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+            X, y = validate_data(
+                self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True
+            )
             y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
             X, y, sample_weight = _drop_weightless(X, y, sample_weight)
             self._y_ndim = y.ndim
@@ -160,7 +162,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         calculus.check_places(X)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = validate_data(self, X, reset=False, dtype=np.float64, order="C")
         y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
         return y[:, 0] if self._y_ndim == 1 else y
 
@@ -226,5 +228,5 @@ def _fit_scaler(scaler, default, data, sample_weight):
 
 
 def _apply(transform, data):
-    """Transform to a plain float64 array, whatever container the transformer is set to return."""
-    return np.asarray(transform(data), dtype=np.float64)
+    """Transform to a plain array, whatever container and memory layout the transformer returns."""
+    return np.asarray(transform(data), dtype=np.float64, order="C")

@@ -105,7 +105,7 @@ def validate_rows(model, X):
     first = entrance(model)
     branches = hasattr(first, "transformers_")  # of a ColumnTransformer: one may fill them in
     missing = "allow-nan" if branches or get_tags(first).input_tags.allow_nan else True
-    options = {"reset": False, "dtype": np.float64, "ensure_all_finite": missing}
+    options = {"reset": False, "dtype": np.float64, "order": "C", "ensure_all_finite": missing}
     rows = validate_data(first, X, estimator=model, **options)
     if (incomplete := np.isnan(rows).any(axis=1)).any():
         function = model.predict if hasattr(model, "predict") else model.transform

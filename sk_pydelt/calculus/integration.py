@@ -11,6 +11,8 @@ from .evaluation import n_features
 
 __all__ = ["integrate"]
 
+MAX_INTERVALS = 2000  # of the quadrature
+
 
 def integrate(model, a, b, *, tol=1e-9, return_std=False):
     r"""Integral :math:`\int_a^b f(x)\,dx` of a fitted curve, or of a derivative of one.
@@ -109,7 +111,7 @@ def _cumulative(function, ends, tol):
 
     allowed = tol * (ends[-1] - ends[0]) * np.abs(values).max()
     options = {"epsabs": allowed / len(widths), "epsrel": 1e-14, "norm": "max", "full_output": True}
-    pieces, error, info = quad_vec(scaled, 0.0, 1.0, limit=2000, **options)
+    pieces, error, info = quad_vec(scaled, 0.0, 1.0, limit=MAX_INTERVALS, **options)
     rounding = 1e-12 * np.abs(pieces).max()
     if not info.success and error > allowed / len(widths) + rounding:
         raise RuntimeError(
