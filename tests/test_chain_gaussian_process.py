@@ -247,3 +247,10 @@ def test_row_blocks_of_kernels_agree():
     first = propagate_std(model, jet, (1, 0, 0))
     assert_allclose(first[[250]], propagate_std(model, jet[[250]], (1, 0, 0)), rtol=1e-9)
     assert len(multi_indices(3, 1)) == 3
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def test_finite_at_the_samples(kernel):
+    model = process(kernel, alpha=10.0).fit(X, y)
+    jet = propagate(model, Jet.variables(X, 4))
+    assert all(np.isfinite(part).all() for part in jet.parts)

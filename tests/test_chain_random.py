@@ -174,7 +174,8 @@ def test_jacobian_and_hessian(chain, wrap):
         model = fitted(chain, wrap)
         assume(worth_checking(model))
         values = propagate(model, Jet.variables(ROWS, 1)).value
-        np.testing.assert_allclose(values, table(model.predict)(ROWS), rtol=1e-9, atol=1e-9)
+        # Support vectors may cancel to a part in 1e8, in predict too.
+        np.testing.assert_allclose(values, table(model.predict)(ROWS), rtol=1e-7, atol=1e-7)
         J, H = jacobian(model, ROWS), hessian(model, ROWS)
         H = H.reshape(*J.shape, 3)
         check_slopes(table(model.predict), J, TOLERANCES[0])

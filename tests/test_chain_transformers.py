@@ -350,3 +350,12 @@ def test_missing_values_that_no_step_fills_are_an_error():
     rows[0, 0] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
         gradient(model, rows)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("step", [*STEPS, SplineTransformer(), SplineTransformer(4, 0)], ids=str)
+def test_finite_at_samples_knots_and_ends(step):
+    step = clone(step).fit(X, LABELS)
+    ends = [X.min(axis=0), X.max(axis=0), np.median(X, axis=0)]
+    jet = propagate_transform(step, Jet.variables(np.vstack([X, *ends]), 3))
+    assert all(np.isfinite(part).all() for part in jet.parts)
