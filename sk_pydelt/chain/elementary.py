@@ -18,6 +18,7 @@ __all__ = [
     "ndtri",
     "register_function",
     "replace_where",
+    "require_domain",
     "row_sum",
 ]
 
@@ -36,7 +37,8 @@ def row_sum(jet) -> Jet:
     return jet.map_parts(lambda part: part.sum(axis=-1, keepdims=True))
 
 
-def _require(allowed, name, domain):
+def require_domain(allowed, name, domain) -> None:
+    """Raise a ValueError unless all values lie where a function has derivatives."""
     if not allowed.all():
         raise ValueError(
             f"{name} has derivatives only {domain}, but was given a value outside: change the data "
@@ -63,23 +65,23 @@ def expm1(z):
 
 def log(z):
     """Natural logarithm of positive values."""
-    _require(z.value > 0, "The logarithm", "above 0")
+    require_domain(z.value > 0, "The logarithm", "above 0")
     return _integrate(z, np.log(z.value), 1 / z)
 
 
 def log1p(z):
     """log(1 + z), exact near zero."""
-    _require(z.value > -1, "log1p", "above -1")
+    require_domain(z.value > -1, "log1p", "above -1")
     return _integrate(z, np.log1p(z.value), 1 / (z + 1))
 
 
 def _sqrt(z):
-    _require(z.value > 0, "The square root", "above 0")
+    require_domain(z.value > 0, "The square root", "above 0")
     return z**0.5
 
 
 def _cbrt(z):
-    _require(z.value != 0, "The cube root", "off 0")
+    require_domain(z.value != 0, "The cube root", "off 0")
     return (z * np.sign(z.value)) ** (1 / 3) * np.sign(z.value)
 
 
@@ -106,7 +108,7 @@ def _tan(z):
 
 
 def _arcsin(z):
-    _require(abs(z.value) < 1, "The arcsine", "between -1 and 1")
+    require_domain(abs(z.value) < 1, "The arcsine", "between -1 and 1")
     return _integrate(z, np.arcsin(z.value), (1 - z.square()) ** -0.5)
 
 
@@ -123,17 +125,17 @@ def _arcsinh(z):
 
 
 def _arccosh(z):
-    _require(z.value > 1, "arccosh", "above 1")
+    require_domain(z.value > 1, "arccosh", "above 1")
     return _integrate(z, np.arccosh(z.value), (z.square() - 1) ** -0.5)
 
 
 def _arctanh(z):
-    _require(abs(z.value) < 1, "arctanh", "between -1 and 1")
+    require_domain(abs(z.value) < 1, "arctanh", "between -1 and 1")
     return _integrate(z, np.arctanh(z.value), 1 / (1 - z.square()))
 
 
 def _logit(z):
-    _require((z.value > 0) & (z.value < 1), "The logit", "between 0 and 1")
+    require_domain((z.value > 0) & (z.value < 1), "The logit", "between 0 and 1")
     return log(z) - log(1 - z)
 
 
@@ -153,7 +155,7 @@ def ndtr(z):
 
 def ndtri(z):
     """Quantiles of the normal distribution, of probabilities strictly between 0 and 1."""
-    _require((z.value > 0) & (z.value < 1), "The normal quantile", "between 0 and 1")
+    require_domain((z.value > 0) & (z.value < 1), "The normal quantile", "between 0 and 1")
 
     def curvature(found, k):  # w' = y w², where y' = w
         squares = [square_part(found[1], j, z.n_variables) for j in range(k + 1)]

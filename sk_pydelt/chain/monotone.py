@@ -5,7 +5,15 @@ from scipy import special
 from sklearn.isotonic import IsotonicRegression
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, QuantileTransformer
 
-from .elementary import expm1, function_rule, log, log1p, ndtr, ndtri, replace_where
+from .elementary import (
+    expm1,
+    function_rule,
+    log1p,
+    ndtr,
+    ndtri,
+    replace_where,
+    require_domain,
+)
 from .registry import propagate, propagate_inverse, warn_once
 
 __all__ = []
@@ -53,7 +61,8 @@ def _(step: PowerTransformer, jet):
 
 def _box_cox(jet, power):
     """(x^λ - 1) / λ, and log x at λ = 0."""
-    return _exprel(log(jet), power)
+    require_domain(jet.value > 0, "The Box-Cox transformation", "above 0")
+    return jet.compose(_power_series(jet.value, np.log(jet.value), power, jet.order))
 
 
 def _box_cox_inverse(jet, power):
@@ -65,8 +74,9 @@ def _yeo_johnson(jet, power):
 
     Its derivatives up to the second agree at 0; above, those of the right side are taken.
     """
-    sign = np.where(jet.value >= 0, 1.0, -1.0)
-    return _exprel(log1p(jet * sign), _mirrored(power, sign)) * sign
+    sign, size = np.where(jet.value >= 0, 1.0, -1.0), abs(jet.value)
+    series = _power_series(1 + size, np.log1p(size), _mirrored(power, sign), jet.order)
+    return jet.compose([c * sign ** (k + 1) for k, c in enumerate(series)])
 
 
 def _yeo_johnson_inverse(jet, power):
@@ -83,10 +93,15 @@ def _without_zeros(power):
     return zero, np.where(zero, 1.0, power)
 
 
-def _exprel(jet, power):
-    """(exp(λ z) - 1) / λ, and z at λ = 0."""
+def _power_series(base, logarithm, power, top):
+    """Taylor coefficients of (x^λ - 1) / λ at x = base, and of log x where λ = 0."""
     zero, safe = _without_zeros(power)
-    return expm1(jet * safe) / safe * ~zero + jet * zero
+    found = [np.where(zero, logarithm, np.expm1(safe * logarithm) / safe)]
+    term = np.exp((power - 1) * logarithm)
+    for k in range(1, top + 1):
+        found.append(term)
+        term = term * (power - k) / ((k + 1) * base)
+    return found
 
 
 def _logrel(jet, power):
