@@ -49,12 +49,18 @@ class KerasNet(KerasRegressor):
             with tf.device(self.training.device):
                 model = self._build_keras_model()
                 model.set_weights(self._weights)
-            self._model = model
+            self.model_ = model
         return self._model
 
     @model_.setter
     def model_(self, model):
         self._model = model
+        self.derivatives.clear()
+
+    @property
+    def derivatives(self):
+        """The graphs of the derivatives of a user's own model; they belong to one `model_`."""
+        return vars(self).setdefault("_derivatives", {})
 
     def weights(self):
         """The weights as NumPy arrays, as the Keras model has them now."""
@@ -62,12 +68,16 @@ class KerasNet(KerasRegressor):
 
     def __getstate__(self):
         state = dict(super().__getstate__())
+        state.pop("_derivatives", None)
         if state.pop("_model", None) is not None:
             state["_weights"] = self.weights()
         return state
 
     def _type_of_target(self, y):
         return "continuous" if y.ndim == 1 else "continuous-multioutput"
+
+    def _check_model_compatibility(self, y):
+        """Nothing: `build_own` checks the shape, and SciKeras would ask for more than that."""
 
     @staticmethod
     def _validate_sample_weight(X, y, sample_weight):
@@ -203,4 +213,4 @@ def propagate_net(net, jet) -> Jet:
     if net.training.perceptron is not None:
         return _propagate(net, jet)
     with tf.device(net.training.device):
-        return propagate_own(net.model_, jet, net.training.dtype)
+        return propagate_own(net.model_, jet, net.training.dtype, net.derivatives)

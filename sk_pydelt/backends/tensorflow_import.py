@@ -20,17 +20,19 @@ CHATTER = re.compile(
 def _without_chatter():
     """Hold the stream of errors back, and pass on what is not TensorFlow's start-up chatter.
 
-    A user who has set TF_CPP_MIN_LOG_LEVEL sees what it says.
+    A user who has set TF_CPP_MIN_LOG_LEVEL=0 sees all of it.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    unset = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         with _held_back(2):
             yield
     finally:
-        del os.environ["TF_CPP_MIN_LOG_LEVEL"]
+        if unset:
+            del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
 
 @contextmanager

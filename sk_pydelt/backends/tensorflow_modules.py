@@ -1,6 +1,7 @@
 """The multilayer perceptron in Keras and, on the same weights, in TensorFlow and NumPy."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -94,7 +95,7 @@ def build_perceptron(
             layers += _after_dense(k, activation, dropout_rate, batch_norm, dtype)
     model = keras.Sequential(layers, name="perceptron")
     draw = np.random.default_rng(seed)
-    for k, (n_in, n_out) in enumerate(zip(widths, widths[1:])):
+    for k, (n_in, n_out) in enumerate(pairwise(widths)):
         kind = activation if k < len(hidden_layers) else "tanh"
         weight_bound, bias_bound = initial_bounds(n_in, kind, k == 0, omega_0)
         kernel = draw.uniform(-weight_bound, weight_bound, (n_in, n_out))
@@ -123,7 +124,7 @@ def _after_dense(k, activation, dropout_rate, batch_norm, dtype):
 
 
 class DenseLayer(NamedTuple):
-    """The weights of one dense layer, and of the batch normalisation after it where there is one."""
+    """The weights of one dense layer and, where there is one, of the normalisation after it."""
 
     kernel: np.ndarray
     bias: np.ndarray

@@ -1,10 +1,11 @@
-"""A user's own Keras model: how it is built, and its derivatives by TensorFlow's forward mode."""
+"""A user's own Keras model: how it is built, and its derivatives by nested reverse mode."""
 
 import random
 import threading
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 from math import factorial, prod
+from operator import mul
 
 import numpy as np
 
@@ -53,17 +54,19 @@ def _global_state(dtype, seed):
     turns here when they run in threads.
     """
     with _GLOBAL_STATE:
-        policy = keras.config.dtype_policy()
-        states = random.getstate(), np.random.get_state()
-        keras.config.set_dtype_policy(dtype)
+        floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+        states = random.getstate(), np.random.get_state()  # noqa: NPY002
+        keras.config.set_floatx(dtype)  # of inputs
+        keras.config.set_dtype_policy(dtype)  # of layers
         random.seed(seed)
-        np.random.seed(seed % 2**32)
+        np.random.seed(seed)  # noqa: NPY002
         try:
             yield
         finally:
+            keras.config.set_floatx(floatx)
             keras.config.set_dtype_policy(policy)
             random.setstate(states[0])
-            np.random.set_state(states[1])
+            np.random.set_state(states[1])  # noqa: NPY002
 
 
 def predict_own(model, X, dtype) -> np.ndarray:
@@ -73,49 +76,59 @@ def predict_own(model, X, dtype) -> np.ndarray:
     return np.concatenate(values).astype(np.float64, copy=False)
 
 
-def propagate_own(model, jet, dtype) -> Jet:
-    """Taylor coefficients of a model along a jet, by nested forward differentiation.
+def propagate_own(model, jet, dtype, compiled) -> Jet:
+    """Taylor coefficients of a model along a jet, by nested reverse differentiation.
 
     Row by row, g(t) = model(Σ c_α t^α) is a map of the jet's variables t; its derivatives at
     t = 0 are those of the composition.
+
+    Parameters
+    ----------
+    model : keras.Model
+    jet : Jet of arrays
+    dtype : str
+    compiled : dict
+        Keeps the graphs, which take long to build.
     """
-    q, n = jet.n_variables, len(jet.value)
+    order, q = jet.order, jet.n_variables
+    if not len(jet.value):
+        return Jet.constant(predict_own(model, jet.value, dtype), order, q)
     parts = [tf.constant(part, dtype) for part in jet.parts]
-
-    def along(t):
-        monomials = [
-            [_monomial(t, alpha) for alpha in multi_indices(q, k)] for k in range(len(parts))
-        ]
-        terms = zip(monomials, parts)
-        inner = sum(m * part[i] for ms, part in terms for i, m in enumerate(ms))
-        return model(inner, training=False)
-
-    origin = tf.zeros((n, q), dtype)
-    units = [tf.one_hot([i] * n, q, dtype=dtype) for i in range(q)]
-
-    def coefficient(alpha):
-        directions = [units[i] for i, power in enumerate(alpha) for _ in range(power)]
-        value = reduce(_directional, directions, along)(origin)
-        return value.numpy().astype(np.float64, copy=False) / prod(map(factorial, alpha))
-
-    orders = range(jet.order + 1)
-    parts_out = [np.stack([coefficient(a) for a in multi_indices(q, k)]) for k in orders]
-    return Jet(parts_out, jet.order, q)
+    key = order, q, len(parts)
+    if key not in compiled:
+        specs = [tf.TensorSpec([part.shape[0], None, part.shape[2]], dtype) for part in parts]
+        function = tf.function(partial(_taylor, model, order, q), autograph=False)
+        compiled[key] = function.get_concrete_function(specs)
+    return Jet([np.asarray(part, np.float64) for part in compiled[key](parts)], order, q)
 
 
-def _monomial(t, alpha):
-    """The product of the columns of t to the powers of alpha, (n, 1)."""
-    factors = [t[:, i : i + 1] for i, power in enumerate(alpha) for _ in range(power)]
-    return reduce(lambda a, b: a * b, factors, tf.ones_like(t[:, :1]))
+def _taylor(model, order, q, parts):
+    """The parts of model(Σ c_α t^α), in a graph."""
+    columns = [tf.zeros_like(parts[0][0, :, :1]) for _ in range(q)]
+    monomials = (_monomials(columns, k) for k in range(len(parts)))
+    terms = [m * part[i] for ms, part in zip(monomials, parts) for i, m in enumerate(ms)]
+    y = model(tf.add_n(terms), training=False)
+    found = {(0,) * q: [y[:, j : j + 1] for j in range(y.shape[1])]}
+    results = [tf.stack([y])]
+    for k in range(1, order + 1):
+        lower, found = found, {}
+        for alpha in multi_indices(q, k):
+            i = next(i for i in range(q) if alpha[i])
+            below = tuple(power - (j == i) for j, power in enumerate(alpha))
+            found[alpha] = [_gradient(output, columns[i]) for output in lower[below]]
+        scaled = [tf.concat(f, 1) / prod(map(factorial, alpha)) for alpha, f in found.items()]
+        results.append(tf.stack(scaled))
+    return results
 
 
-def _directional(function, direction):
-    """The derivative of a function along a direction, as a function."""
+def _monomials(columns, degree):
+    """The products of the columns to the powers of each multi-index."""
+    one = tf.ones_like(columns[0])
+    return [
+        reduce(mul, (c for c, power in zip(columns, alpha) for _ in range(power)), one)
+        for alpha in multi_indices(len(columns), degree)
+    ]
 
-    def derivative(t):
-        with tf.autodiff.ForwardAccumulator(t, direction) as accumulator:
-            value = function(t)
-        slope = accumulator.jvp(value, unconnected_gradients="zero")
-        return tf.convert_to_tensor(slope)
 
-    return derivative
+def _gradient(output, column):
+    return tf.gradients(output, column, unconnected_gradients="zero")[0]
