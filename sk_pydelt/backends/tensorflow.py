@@ -76,6 +76,9 @@ class KerasNet(KerasRegressor):
     def _type_of_target(self, y):
         return "continuous" if y.ndim == 1 else "continuous-multioutput"
 
+    def _ensure_compiled_model(self):
+        """Nothing: training does without Keras' optimizer, whose variables TensorFlow never frees."""
+
     def _check_model_compatibility(self, y):
         """Nothing: `build_own` checks the shape, and SciKeras would ask for more than that."""
 

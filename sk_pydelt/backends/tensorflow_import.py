@@ -6,7 +6,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 
-__all__ = ["keras", "tensorflow_extra", "tf"]
+__all__ = ["forget_kernels", "keras", "tensorflow_extra", "tf"]
 
 # TensorFlow writes notes on the machine to the stream of errors, the first before any setting
 # of its log is heard.
@@ -79,3 +79,10 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()!r} here: set the environment variable "
         "KERAS_BACKEND=tensorflow before keras is imported."
     )
+
+
+def forget_kernels():
+    """Free what TensorFlow keeps of every graph and every name it has met; it is built anew."""
+    from tensorflow.python.eager import context
+
+    context.context().clear_kernel_cache()

@@ -43,6 +43,27 @@ def gelu(z):
     return 0.5 * z * (1 + keras.ops.erf(z / keras.ops.cast(np.sqrt(2), z.dtype)))
 
 
+@keras.saving.register_keras_serializable("sk_pydelt")
+class Dropout(keras.layers.Layer):
+    """Dropout with a seed of its own, and one name for every generator of its masks.
+
+    Keras' own draws a seed from Python's global generator, and takes a new name each time, of
+    which TensorFlow never frees the last trace.
+    """
+
+    def __init__(self, rate, seed, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed = seed
+        self.masks = keras.random.SeedGenerator(seed, name="masks")
+
+    def call(self, inputs, training=False):
+        return keras.random.dropout(inputs, self.rate, seed=self.masks) if training else inputs
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate, "seed": self.seed}
+
+
 def _polynomial(coefficients, z):
     result = coefficients[0] * z + coefficients[1]
     for coefficient in coefficients[2:]:
@@ -118,8 +139,7 @@ def _after_dense(k, activation, dropout_rate, batch_norm, dtype):
     function = activation_function(activation)
     layers.append(keras.layers.Activation(function, dtype=dtype, name=f"activation_{k}"))
     if dropout_rate:
-        # A seed of its own, or Keras would draw one from Python's global generator.
-        layers.append(keras.layers.Dropout(dropout_rate, seed=k, dtype=dtype, name=f"dropout_{k}"))
+        layers.append(Dropout(dropout_rate, seed=k, dtype=dtype, name=f"dropout_{k}"))
     return layers
 
 

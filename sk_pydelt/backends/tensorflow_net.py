@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .common import end_early
-from .tensorflow_import import tf
+from .tensorflow_import import forget_kernels, tf
 from .tensorflow_modules import Perceptron
 from .tensorflow_training import (
     Data,
@@ -137,6 +137,7 @@ class Training:
         for group, values in zip(variables, kept):
             for variable, value in zip(group, values):
                 variable.assign(value)
+        forget_kernels()  # of this graph, which serves no other fit
         return losses
 
 
