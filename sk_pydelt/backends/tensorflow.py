@@ -5,6 +5,7 @@ its users expect, and the checks of the data; building, training and differentia
 files beside this one.
 """
 
+import re
 from functools import partial
 
 import numpy as np
@@ -77,7 +78,7 @@ class KerasNet(KerasRegressor):
         return "continuous" if y.ndim == 1 else "continuous-multioutput"
 
     def _ensure_compiled_model(self):
-        """Nothing: training does without Keras' optimizer, whose variables TensorFlow never frees."""
+        """Nothing: training takes no Keras optimizer, and TensorFlow never frees all of one."""
 
     def _check_model_compatibility(self, y):
         """Nothing: `build_own` checks the shape, and SciKeras would ask for more than that."""
@@ -95,14 +96,20 @@ class KerasNet(KerasRegressor):
         data = tensors(X, y, sample_weight, training)
         self.history_ = training(self.model_, data, tensors(*validation_data or nothing, training))
 
+    def _predict_raw(self, X, **options):
+        """Predictions in the net's own precision; `keras.Model.predict` rounds X to Keras' own."""
+        X, _ = self._validate_data(X=X, y=None)
+        with tf.device(self.training.device):
+            return predict_own(self.model_, X, self.training.dtype)
+
 
 def _device(name):
     """TensorFlow's name of a device."""
     n_gpus = len(tf.config.list_physical_devices("GPU"))
-    if name == "auto":
-        return "/GPU:0" if n_gpus else "/CPU:0"
-    if not name.startswith("cuda"):
-        return f"/{name.upper()}:0" if name == "cpu" else name
+    if name == "cpu" or (name == "auto" and not n_gpus):
+        return "/CPU:0"
+    if name != "auto" and not re.fullmatch(r"cuda(:\d+)?", name):
+        raise ValueError(f"device must be 'cpu', 'cuda', 'cuda:1', ... or 'auto'; got {name!r}.")
     if not n_gpus:
         raise ValueError(
             f"device={name!r} needs an NVIDIA GPU and a CUDA build of TensorFlow, and TensorFlow "
