@@ -295,7 +295,7 @@ def test_keras_on_another_framework_is_refused():
 
 
 def test_memory_does_not_grow_over_200_fits():
-    """Less than 20 kB a fit, where one variable's name kept would be 35 kB, a graph 100 and more."""
+    """Less than 20 kB a fit, where one name of a variable kept would be 35 kB."""
     script = (
         "import gc, numpy as np\n"
         "from sk_pydelt import NeuralNetworkInterpolator\n"
