@@ -211,7 +211,7 @@ def test_mini_batches_take_each_row_once_and_anew_each_epoch():
 )
 def test_where_mini_batches_end(n, min_rows, edges):
     net = make(batch_size=4)
-    training = backend._training(net, seed=0, device="/CPU:0")
+    training = backend._training(net, n, seed=0, device="/CPU:0")
     assert type(training)(**vars(training) | {"min_rows": min_rows})._edges(n) == edges
 
 
@@ -304,11 +304,16 @@ def test_a_break_in_the_first_epoch_leaves_the_estimator_as_it_was(monkeypatch):
     ("parameters", "error", "message"),
     [
         ({"solver": "lbfgs"}, ValueError, "solver='lbfgs' is not in .*use backend='pytorch'"),
-        ({"learning_rate": 1e200}, ValueError, "diverged: the loss is .*after epoch 2"),
+        ({"learning_rate": 1e200}, ValueError, "diverged in epoch 2.*smaller learning_rate"),
         ({"batch_norm": True, "batch_size": 1}, ValueError, "at least two samples"),
         ({"early_stopping": True, "validation_split": 0.99}, ValueError, "leaves no sample"),
         ({"module": keras_modules.one_column}, ValueError, r"\(2, 2\).*got shape \(2, 1\)"),
         ({"module": lambda **sizes: print}, TypeError, "builds a keras.Model.*got"),
+        (
+            {"module": keras_modules.one_column(2, 2)},
+            TypeError,
+            "Pass what builds.*got an instance",
+        ),
         ({"device": "tpu"}, ValueError, "'cpu', 'cuda'"),
     ],
     ids=str,

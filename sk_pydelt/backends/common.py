@@ -1,17 +1,18 @@
 """What a parameter means in every backend: the split, the initial weights, the ends of training."""
 
 import warnings
-from math import ceil, pi, sqrt
+from math import ceil, isfinite, pi, sqrt
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 __all__ = [
-    "check_batch_norm",
-    "diverged",
+    "check_batches",
     "end_early",
     "initial_bounds",
+    "require_finite",
     "split_rows",
+    "unit_weights",
 ]
 
 
@@ -40,21 +41,35 @@ def split_rows(estimator, n, seed):
     return train_test_split(np.arange(n), test_size=n_valid, random_state=seed)
 
 
-def check_batch_norm(estimator, n_train):
-    """Refuse batches of a single row, which have no variance."""
-    if estimator.batch_norm and min(n_train, estimator.batch_size or n_train) < 2:
+def unit_weights(sample_weight, rows):
+    """The weights of some rows as a column, brought to mean 1."""
+    weight = sample_weight[rows, None]
+    return weight / weight.mean()
+
+
+def check_batches(estimator, n_train):
+    """The number of rows in a batch and the least in the last one, which else joins another.
+
+    Batch normalisation, which a user's own net may have too, can't train on a single row.
+    """
+    batch_size = int(min(estimator.batch_size or n_train, n_train))
+    if estimator.batch_norm and batch_size < 2:
         raise ValueError(
             f"batch_norm needs at least two samples in each batch: got n_samples = {n_train} to "
             f"train on and batch_size={estimator.batch_size}."
         )
+    may_normalise = estimator.batch_norm or estimator.module is not None
+    return batch_size, min(2, batch_size) if may_normalise else 1
 
 
-def diverged(loss, epoch, learning_rate) -> ValueError:
-    """The error to raise where an epoch ends with a loss that is not a number."""
-    return ValueError(
-        f"Training diverged: the loss is {loss} after epoch {epoch}. Use a smaller learning_rate "
-        f"(it is {learning_rate}), or scalers that bring the data near 1."
-    )
+def require_finite(number, n_epochs):
+    """Refuse to go on from a loss, or a sum of weights, that is not a number any more."""
+    if not isfinite(number):
+        raise ValueError(
+            f"Training diverged in epoch {n_epochs}: its loss or a weight is not a "
+            "number any more. Use scalers that bring the data near 1, or a smaller "
+            "learning_rate with solver='adam'."
+        )
 
 
 def end_early(n_done, epochs):

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ..jet import Jet
-from .common import check_batch_norm, split_rows
+from .common import check_batches, split_rows
 from .tensorflow_import import tensorflow_extra, tf
 from .tensorflow_modules import Perceptron, build_perceptron, dense_layers, propagate_perceptron
 from .tensorflow_net import Training, tensors
@@ -135,8 +135,10 @@ def _model(estimator, n_features, n_outputs, seed):
     return partial(build_perceptron if estimator.module is None else build_own, **arguments)
 
 
-def _training(estimator, seed, device):
-    names = ("epochs", "batch_size", "learning_rate", "alpha", "dropout_rate", "early_stopping")
+def _training(estimator, n_train, seed, device):
+    """How the Keras model is trained on so many samples."""
+    batch_size, min_rows = check_batches(estimator, n_train)
+    names = ("epochs", "learning_rate", "alpha", "dropout_rate", "early_stopping")
     names += ("tol", "patience", "dtype", "verbose")
     perceptron = None
     if estimator.module is None:
@@ -148,7 +150,8 @@ def _training(estimator, seed, device):
         )
     return Training(
         perceptron=perceptron,
-        min_rows=2 if estimator.batch_norm else 1,
+        batch_size=batch_size,
+        min_rows=min_rows,
         seed=seed,
         device=device,
         **{name: getattr(estimator, name) for name in names},
@@ -173,10 +176,9 @@ def fit_net(estimator, X, y, sample_weight) -> KerasNet:
     with tf.device(device):
         seed = _seed(estimator.random_state)
         train, valid = split_rows(estimator, len(X), seed)
-        check_batch_norm(estimator, len(train))
         net = KerasNet(
             _model(estimator, X.shape[1], y.shape[1], seed),
-            training=_training(estimator, seed, device),
+            training=_training(estimator, len(train), seed, device),
             optimizer="adam",
             optimizer__learning_rate=estimator.learning_rate,
             loss="mse",
@@ -184,7 +186,7 @@ def fit_net(estimator, X, y, sample_weight) -> KerasNet:
             batch_size=estimator.batch_size,
             verbose=0,
         )
-        weight = np.ones(len(X)) if sample_weight is None else sample_weight / sample_weight.mean()
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
         held_out = {}
         if valid is not None:
             held_out["validation_data"] = X[valid], y[valid], weight[valid]

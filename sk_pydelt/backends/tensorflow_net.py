@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .common import end_early
+from .common import end_early, require_finite, unit_weights
 from .tensorflow_import import forget_kernels, tf
 from .tensorflow_modules import Perceptron
 from .tensorflow_training import (
@@ -20,9 +20,10 @@ __all__ = ["Training", "tensors"]
 
 
 def tensors(X, y, weight, training) -> Data:
-    """Tensors of X and y, and of the weights, one for each row where there are none."""
-    weight = np.ones(len(X)) if weight is None else weight
-    arrays = X, y, weight[:, None]
+    """Tensors of X and y, and of the weights with mean 1, which are all 1 where there are none."""
+    everything = slice(None)
+    column = np.ones((len(X), 1)) if weight is None else unit_weights(weight, everything)
+    arrays = X, y, column
     return Data(*(tf.constant(array, training.dtype) for array in arrays))
 
 
@@ -35,7 +36,7 @@ class Training:
     perceptron : Perceptron or None
         The net as a function of its weights; None is a user's own model.
     epochs : int
-    batch_size : int or None
+    batch_size : int
     learning_rate, alpha, dropout_rate : float
     min_rows : int
         A last mini-batch with fewer rows than this is added to the one before.
@@ -49,7 +50,7 @@ class Training:
 
     perceptron: Perceptron | None
     epochs: int
-    batch_size: int | None
+    batch_size: int
     learning_rate: float
     alpha: float
     dropout_rate: float
@@ -78,7 +79,7 @@ class Training:
 
     def _edges(self, n):
         """Places where the mini-batches of n rows begin, and the end of the last."""
-        edges = [*range(0, n, min(self.batch_size or n, n)), n]
+        edges = [*range(0, n, self.batch_size), n]
         if len(edges) > 2 and n - edges[-2] < self.min_rows:
             del edges[-2]
         return edges
@@ -102,9 +103,12 @@ class Training:
         state, *losses = train(compiled, state, data, valid, settings, self.epochs, self.verbose)
         if len(losses[0]) < self.epochs and state.going:
             end_early(len(losses[0]), self.epochs)
+        kept = (state.params, state.stats)
         if self.early_stopping:
-            return state.best_params, state.best_stats, losses
-        return state.params, state.stats, losses
+            kept = (state.best_params, state.best_stats)
+        # The loss that the last step leads to is not seen.
+        require_finite(sum(float(tf.reduce_sum(p)) for p in kept[0]), len(losses[0]))
+        return *kept, losses
 
     def _train_perceptron(self, model, data, valid):
         weights = model.get_weights()

@@ -30,6 +30,12 @@ def build_own(module, n_features, n_outputs, dtype, seed):
         Of layers that don't say their own.
     seed : int
     """
+    if isinstance(module, keras.Model):
+        name = type(module).__name__
+        raise TypeError(
+            "module must be a class or function that builds a keras.Model: it is called with "
+            f"n_features and n_outputs. Pass what builds {name}; got an instance, {name}(...)."
+        )
     with _global_state(dtype, seed):
         model = module(n_features=n_features, n_outputs=n_outputs)
         if not isinstance(model, keras.Model):

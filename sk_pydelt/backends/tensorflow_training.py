@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from .common import diverged
+from .common import require_finite
 from .tensorflow_import import tf
 from .tensorflow_modules import Perceptron
 
@@ -53,7 +53,8 @@ class State(NamedTuple):
     square: Any
     best_params: Any
     best_stats: Any
-    threshold: Any
+    lowest: Any  # validation loss
+    threshold: Any  # that counts as an improvement
     misses: Any
     going: Any
 
@@ -61,9 +62,9 @@ class State(NamedTuple):
 def initial_state(params, stats) -> State:
     zeros = tuple(tf.zeros_like(p) for p in params)
     count = tf.zeros((), tf.int64)
-    threshold = tf.constant(np.inf, tf.float64)
-    going = tf.constant(True)
-    return State(count, count, params, stats, zeros, zeros, params, stats, threshold, count, going)
+    unset = tf.constant(np.inf, tf.float64)
+    pairs = (params, stats, zeros, zeros, params, stats)
+    return State(count, count, *pairs, unset, unset, count, tf.constant(True))
 
 
 @dataclass(frozen=True)
@@ -144,18 +145,19 @@ class Epochs:
         return state, total / tf.cast(n, total.dtype)
 
     def _validate(self, state, valid, settings):
-        """Keep the best weights, and stop where patience has come to its end."""
+        """Keep the weights of the lowest loss, and stop where patience has come to its end."""
         seed = tf.zeros(2, tf.int64)
         prediction, *_ = self.function(
             state.params, state.stats, valid.X, settings, seed, training=False
         )
         loss = tf.reduce_mean(valid.weight * (prediction - valid.y) ** 2)
         score = tf.cast(loss, tf.float64)
-        better = score < state.threshold
+        best, better = score < state.lowest, score < state.threshold
         misses = tf.where(better, tf.zeros_like(state.misses), state.misses + 1)
         state = state._replace(
-            best_params=_where(better, state.params, state.best_params),
-            best_stats=_where(better, state.stats, state.best_stats),
+            best_params=_where(best, state.params, state.best_params),
+            best_stats=_where(best, state.stats, state.best_stats),
+            lowest=tf.where(best, score, state.lowest),
             threshold=tf.where(better, score - settings.tol, state.threshold),
             misses=misses,
             going=state.going & (misses < settings.patience),
@@ -196,7 +198,8 @@ def compiled_perceptron(perceptron: Perceptron, dtype, device, **kind) -> Callab
 
     vector = (tensor(1),)
     count, flag = tensor(0, tf.int64), tensor(0, tf.bool)
-    state = State(count, count, *[vector] * 6, tensor(0, tf.float64), count, flag)
+    loss = tensor(0, tf.float64)
+    state = State(count, count, *[vector] * 6, loss, loss, count, flag)
     data = Data(tensor(2), tensor(2), tensor(2))
     settings = Settings(
         learning_rate=tensor(0, tf.float64),
@@ -251,9 +254,8 @@ def train(compiled, state, data, valid, settings, epochs, verbose):
                 n_epochs = max(1, min(int(pace * CALL_SECONDS), 4 * n_epochs))
         except KeyboardInterrupt:
             pass
-    losses = done[1]
-    if losses and not np.isfinite(losses[-1]):
-        raise diverged(losses[-1], len(losses), float(settings.learning_rate))
+    if done[1]:
+        require_finite(done[1][-1], len(done[1]))
     return done
 
 
