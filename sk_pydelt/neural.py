@@ -80,7 +80,7 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         described above; it maps (n, n_features) to (n, n_outputs). Its derivatives are computed
         by the framework's own differentiation; it refuses `dropout_rate` and `batch_norm`.
     backend : {"pytorch", "tensorflow"}, default="pytorch"
-        The framework that trains and holds the net. "tensorflow" has no "lbfgs", and wants
+        The framework that trains and holds the net; "tensorflow" wants
         ``pip install sk-pydelt[tensorflow]``.
     device : str, default="cpu"
         "cpu", "cuda" (or "cuda:1", ...), or "auto" for a GPU where there is one.

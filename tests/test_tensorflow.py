@@ -12,7 +12,7 @@ from scikeras.wrappers import KerasRegressor
 from sk_pydelt import NeuralNetworkInterpolator
 from sk_pydelt.activations import ACTIVATIONS
 from sk_pydelt.backends import tensorflow as backend
-from sk_pydelt.backends import tensorflow_training
+from sk_pydelt.backends import tensorflow_lbfgs, tensorflow_training
 
 RNG = np.random.default_rng(0)
 X1 = np.linspace(-1, 1, 15)[:, None]
@@ -266,9 +266,46 @@ def test_the_progress_bar_counts_every_epoch(capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("module", [None, keras_modules.branches])
+def test_lbfgs_finds_the_minimum_that_it_should(module):
+    """A gradient of zero, of the loss with its penalty, and no loss above the one before."""
+    parameters = {"module": module, "solver": "lbfgs", "alpha": 0.01, "epochs": 2000}
+    net = make(hidden_layers=(4,), **parameters).fit(X2, Y2, WEIGHT)
+    assert net.n_iter_ < 2000
+    assert np.all(np.diff(net.loss_curve_) <= 0)
+    X, y = net.x_scaler_.transform(X2), net.y_scaler_.transform(Y2)
+    weight = WEIGHT[:, None] / WEIGHT.mean()
+    variables = net.net_.model_.trainable_variables
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(weight * (net.net_.model_(X) - y) ** 2)
+        loss += 0.01 * sum(tf.reduce_sum(v.value**2) for v in variables if len(v.shape) > 1)
+    assert_allclose(float(loss), net.loss_curve_[-1], rtol=1e-6)
+    for gradient in tape.gradient(loss, [v.value for v in variables]):
+        assert np.abs(gradient.numpy()).max() < 1e-4
+
+
+def test_lbfgs_stops_early_with_the_best_weights():
+    parameters = {"early_stopping": True, "patience": 5, "epochs": 200, "solver": "lbfgs"}
+    net = make(**parameters).fit(X2, Y2)
+    best = int(np.argmin(net.validation_loss_curve_)) + 1
+    assert net.n_iter_ <= best + 5 < 200
+    stopped = make(**parameters | {"epochs": best, "patience": 500}).fit(X2, Y2)
+    assert_array_equal(net.predict(X2), stopped.predict(X2))
+
+
+def test_lbfgs_with_batch_normalisation_moves_its_statistics():
+    net = make(solver="lbfgs", batch_norm=True, epochs=200).fit(X2, Y2)
+    assert net.score(X2, Y2) > 0.9
+
+
+@pytest.mark.parametrize("y", [np.zeros(30), np.full(30, 3.0)])
+def test_lbfgs_on_a_constant(y):
+    assert_allclose(make(solver="lbfgs", epochs=100).fit(X2, y).predict(X2), y, atol=1e-4)
+
+
 def break_off_after(monkeypatch, calls):
     """Let Ctrl-C come after so many calls of the compiled epochs."""
-    show, left = tensorflow_training._show, [calls]
+    show, left = tensorflow_training.show, [calls]
 
     def interrupted(*arguments):
         show(*arguments)
@@ -276,16 +313,19 @@ def break_off_after(monkeypatch, calls):
         if left[0] == 0:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(tensorflow_training, "_show", interrupted)
+    for module in (tensorflow_training, tensorflow_lbfgs):
+        monkeypatch.setattr(module, "show", interrupted)
 
 
-def test_a_break_keeps_the_net_as_trained_so_far(monkeypatch):
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_break_keeps_the_net_as_trained_so_far(solver, monkeypatch):
     break_off_after(monkeypatch, 2)
-    with pytest.warns(UserWarning, match="interrupted after 5 of 300 epochs"):
-        net = make(epochs=300).fit(X2, Y2)
-    assert net.n_iter_ == 5
+    with pytest.warns(UserWarning, match=r"interrupted after \d+ of 300 epochs"):
+        net = make(epochs=300, solver=solver).fit(X2, Y2)
+    assert 2 <= net.n_iter_ < 300
     monkeypatch.undo()
-    assert_array_equal(net.predict(X2), make(epochs=5).fit(X2, Y2).predict(X2))
+    shorter = make(epochs=net.n_iter_, solver=solver).fit(X2, Y2)
+    assert_array_equal(net.predict(X2), shorter.predict(X2))
 
 
 def test_a_break_in_the_first_epoch_leaves_the_estimator_as_it_was(monkeypatch):
@@ -303,7 +343,6 @@ def test_a_break_in_the_first_epoch_leaves_the_estimator_as_it_was(monkeypatch):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"solver": "lbfgs"}, ValueError, "solver='lbfgs' is not in .*use backend='pytorch'"),
         ({"learning_rate": 1e200}, ValueError, "diverged in epoch 2.*smaller learning_rate"),
         ({"batch_norm": True, "batch_size": 1}, ValueError, "at least two samples"),
         ({"early_stopping": True, "validation_split": 0.99}, ValueError, "leaves no sample"),

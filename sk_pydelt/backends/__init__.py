@@ -13,7 +13,7 @@ BOTH = ("pytorch", "tensorflow")
 FEATURES = {
     "every activation, sine layers with `omega_0` included": ({"activation": "sine"}, BOTH),
     "`solver='adam'`": ({"solver": "adam"}, BOTH),
-    "`solver='lbfgs'`": ({"solver": "lbfgs"}, ("pytorch",)),
+    "`solver='lbfgs'`": ({"solver": "lbfgs"}, BOTH),
     "mini-batches (`batch_size`)": ({"batch_size": 4}, BOTH),
     "`dropout_rate`": ({"dropout_rate": 0.1}, BOTH),
     "`batch_norm`": ({"batch_norm": True}, BOTH),

@@ -138,7 +138,7 @@ def _model(estimator, n_features, n_outputs, seed):
 def _training(estimator, n_train, seed, device):
     """How the Keras model is trained on so many samples."""
     batch_size, min_rows = check_batches(estimator, n_train)
-    names = ("epochs", "learning_rate", "alpha", "dropout_rate", "early_stopping")
+    names = ("solver", "epochs", "learning_rate", "alpha", "dropout_rate", "early_stopping")
     names += ("tol", "patience", "dtype", "verbose")
     perceptron = None
     if estimator.module is None:

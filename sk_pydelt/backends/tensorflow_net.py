@@ -6,6 +6,7 @@ import numpy as np
 
 from .common import end_early, require_finite, unit_weights
 from .tensorflow_import import forget_kernels, tf
+from .tensorflow_lbfgs import train_by_lbfgs
 from .tensorflow_modules import Perceptron
 from .tensorflow_training import (
     Data,
@@ -35,6 +36,7 @@ class Training:
     ----------
     perceptron : Perceptron or None
         The net as a function of its weights; None is a user's own model.
+    solver : {"adam", "lbfgs"}
     epochs : int
     batch_size : int
     learning_rate, alpha, dropout_rate : float
@@ -49,6 +51,7 @@ class Training:
     """
 
     perceptron: Perceptron | None
+    solver: str
     epochs: int
     batch_size: int
     learning_rate: float
@@ -100,7 +103,8 @@ class Training:
 
     def _run(self, compiled, state, data, valid, settings):
         """Train; the weights to keep and the losses."""
-        state, *losses = train(compiled, state, data, valid, settings, self.epochs, self.verbose)
+        by = train_by_lbfgs if self.solver == "lbfgs" else train
+        state, *losses = by(compiled, state, data, valid, settings, self.epochs, self.verbose)
         if len(losses[0]) < self.epochs and state.going:
             end_early(len(losses[0]), self.epochs)
         kept = (state.params, state.stats)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,16 @@ from .common import require_finite
 from .tensorflow_import import tf
 from .tensorflow_modules import Perceptron
 
-__all__ = ["Data", "Settings", "compiled_model", "compiled_perceptron", "initial_state", "train"]
+__all__ = [
+    "Data",
+    "Settings",
+    "compiled_model",
+    "compiled_perceptron",
+    "initial_state",
+    "progress_bar",
+    "show",
+    "train",
+]
 
 CALL_SECONDS = 0.1  # the bar moves, and a break by the user is heard, about so often
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015
@@ -97,7 +106,7 @@ class Epochs:
             state = state._replace(epoch=state.epoch + 1, going=tf.math.is_finite(loss))
             losses = losses.write(i, loss)
             if self.early_stopping:
-                state, loss = self._validate(state, valid, settings)
+                state, loss = self.validate(state, valid, settings)
                 valid_losses = valid_losses.write(i, loss)
             return i + 1, state, losses, valid_losses
 
@@ -110,6 +119,11 @@ class Epochs:
 
     def _step(self, state, rows, settings):
         """One step of Adam on one batch; the loss is the one before it."""
+        loss, gradients, stats = self.gradient(state, rows, settings)
+        return _adam(state._replace(stats=stats), gradients, settings.learning_rate), loss
+
+    def gradient(self, state, rows, settings):
+        """The loss on a batch, its gradients, and the moved running statistics."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.params)
             seed = settings.seed + tf.stack([1, state.step])  # no two masks alike
@@ -122,8 +136,7 @@ class Epochs:
                 loss += settings.alpha * sum(
                     tf.cast(tf.reduce_sum(on * p**2), loss.dtype) for on, p in squares
                 )
-        gradients = tape.gradient(loss, state.params, unconnected_gradients="zero")
-        return _adam(state._replace(stats=stats), gradients, settings.learning_rate), loss
+        return loss, tape.gradient(loss, state.params, unconnected_gradients="zero"), stats
 
     def _batches(self, state, train, settings):
         """An epoch of shuffled mini-batches; the loss is the mean over the rows."""
@@ -144,7 +157,7 @@ class Epochs:
         )
         return state, total / tf.cast(n, total.dtype)
 
-    def _validate(self, state, valid, settings):
+    def validate(self, state, valid, settings):
         """Keep the weights of the lowest loss, and stop where patience has come to its end."""
         seed = tf.zeros(2, tf.int64)
         prediction, *_ = self.function(
@@ -187,7 +200,7 @@ def _adam(state, gradients, learning_rate):
 
 
 @lru_cache(maxsize=64)
-def compiled_perceptron(perceptron: Perceptron, dtype, device, **kind) -> Callable:
+def compiled_perceptron(perceptron: Perceptron, dtype, device, **kind) -> "Compiled":
     """The graph that trains multilayer perceptrons of one build, whatever their sizes.
 
     Kept, so that it is traced once in a process and not in each fit.
@@ -215,18 +228,39 @@ def compiled_perceptron(perceptron: Perceptron, dtype, device, **kind) -> Callab
     )
     signature = (state, tensor(0, tf.int32), data, data, settings)
     with tf.device(device):
-        return _compile(Epochs(perceptron, **kind), signature)
+        return Compiled(Epochs(perceptron, **kind), signature)
 
 
-def compiled_model(function, arguments, **kind) -> Callable:
+def compiled_model(function, arguments, **kind) -> "Compiled":
     """The graph that trains one function, for arguments of the very shapes given."""
     specs = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), arguments)
-    return _compile(Epochs(function, **kind), specs)
+    return Compiled(Epochs(function, **kind), specs)
 
 
-def _compile(epochs, signature):
-    function = tf.function(epochs.__call__, autograph=False, input_signature=signature)
-    return function.get_concrete_function()
+class Compiled:
+    """The graphs of a kind of training, for arguments of one signature; built when first called."""
+
+    def __init__(self, epochs, signature):
+        self._epochs = epochs
+        self._signature = signature
+
+    def _graph(self, method, *signature):
+        function = tf.function(method, autograph=False, input_signature=signature)
+        return function.get_concrete_function()
+
+    @cached_property
+    def epochs(self):
+        return self._graph(self._epochs.__call__, *self._signature)
+
+    @cached_property
+    def gradient(self):
+        state, _, data, _, settings = self._signature
+        return self._graph(self._epochs.gradient, state, data, settings)
+
+    @cached_property
+    def validate(self):
+        state, _, _, valid, settings = self._signature
+        return self._graph(self._epochs.validate, state, valid, settings)
 
 
 def train(compiled, state, data, valid, settings, epochs, verbose):
@@ -241,15 +275,15 @@ def train(compiled, state, data, valid, settings, epochs, verbose):
     """
     done = state, [], []
     n_epochs = 1
-    with tqdm(total=epochs, desc="fit", unit="epoch", disable=not verbose) as bar:
+    with progress_bar(epochs, verbose) as bar:
         try:
             while len(done[1]) < epochs and done[0].going:
                 start = time.perf_counter()
                 count = tf.constant(min(n_epochs, epochs - len(done[1])), tf.int32)
-                state, *losses = compiled(done[0], count, data, valid, settings)
+                state, *losses = compiled.epochs(done[0], count, data, valid, settings)
                 losses = [loss.numpy().tolist() for loss in losses]
                 done = state, done[1] + losses[0], done[2] + losses[1]
-                _show(bar, *losses)
+                show(bar, *losses)
                 pace = len(losses[0]) / (time.perf_counter() - start)
                 n_epochs = max(1, min(int(pace * CALL_SECONDS), 4 * n_epochs))
         except KeyboardInterrupt:
@@ -259,7 +293,13 @@ def train(compiled, state, data, valid, settings, epochs, verbose):
     return done
 
 
-def _show(bar, losses, valid_losses):
+def progress_bar(epochs, verbose):
+    """One tqdm bar over the epochs, in terminals and notebooks, with the time left."""
+    return tqdm(total=epochs, desc="fit", unit="epoch", disable=not verbose)
+
+
+def show(bar, losses, valid_losses):
+    """Move the bar by the epochs of these losses, and show the last of them."""
     shown = {"train_loss": losses, "valid_loss": valid_losses}
     bar.set_postfix({k: f"{v[-1]:.3g}" for k, v in shown.items() if v}, refresh=False)
     bar.update(len(losses))
