@@ -47,7 +47,7 @@ samples = x[::10] + NOISE * np.random.default_rng(0).standard_normal(len(sampled
 net = NeuralNetworkInterpolator(
     (32, 32), "sine", solver="lbfgs", epochs=300, random_state=0, backend=backend
 )
-folds = KFold(10, shuffle=True, random_state=0, backend=backend)
+folds = KFold(10, shuffle=True, random_state=0)
 search = GridSearchCV(
     net,
     {"omega_0": [30.0, 45.0], "alpha": [1e-7, 1e-6]},

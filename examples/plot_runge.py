@@ -44,7 +44,7 @@ search = GridSearchCV(
     net,
     {"activation": ["tanh", "swish", "softplus"]},
     scoring="neg_root_mean_squared_error",
-    cv=KFold(5, shuffle=True, random_state=0, backend=backend),
+    cv=KFold(5, shuffle=True, random_state=0),
     refit=False,
 ).fit(X, y)
 for parameters, score in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"]):
