@@ -22,6 +22,17 @@ Y2 = np.stack([np.sin(3 * X2[:, 0]) * X2[:, 1], 1e5 * X2[:, 0]], axis=1)
 WEIGHT = RNG.uniform(0.5, 2, 30)
 
 
+def name(value):
+    """What a case is called: without addresses, which differ from process to process."""
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    return (
+        " ".join(f"{k}={name(v)}" for k, v in value.items())
+        if isinstance(value, dict)
+        else str(value)
+    )
+
+
 def make(framework="tensorflow", **parameters):
     defaults = {"hidden_layers": (16, 8), "epochs": 20, "omega_0": 5.0, "random_state": 0}
     return NeuralNetworkInterpolator(backend=framework, **defaults | parameters)
@@ -70,7 +81,7 @@ def test_copied_weights_give_the_same_function_and_derivatives(activation, batch
         {"early_stopping": True, "patience": 3, "tol": 1e-4, "learning_rate": 0.01},
         {"batch_size": 30},
     ],
-    ids=str,
+    ids=name,
 )
 def test_training_from_the_same_weights_takes_the_same_path(parameters, monkeypatch):
     """The same loss at each epoch, so the same optimizer, loss, split and stop, to the epoch."""
@@ -130,7 +141,7 @@ def nested_tapes(function, X, order):
         {"module": keras_modules.branches},
         {"module": keras_modules.Residual},
     ],
-    ids=str,
+    ids=name,
 )
 def test_derivatives_agree_with_nested_tapes(parameters):
     none = {"x_scaler": "passthrough", "y_scaler": "passthrough"}
@@ -355,7 +366,7 @@ def test_a_break_in_the_first_epoch_leaves_the_estimator_as_it_was(monkeypatch):
         ),
         ({"device": "tpu"}, ValueError, "'cpu', 'cuda'"),
     ],
-    ids=str,
+    ids=name,
 )
 def test_refusals(parameters, error, message):
     with pytest.raises(error, match=message):

@@ -36,6 +36,17 @@ KINDS = {
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
+def name(value):
+    """What a case is called: without addresses, which differ from process to process."""
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    return (
+        " ".join(f"{k}={name(v)}" for k, v in value.items())
+        if isinstance(value, dict)
+        else str(value)
+    )
+
+
 def make(**parameters):
     defaults = {"hidden_layers": (8, 4), "epochs": 5, "omega_0": 5.0, "random_state": 0}
     return NeuralNetworkInterpolator(backend="tensorflow", **defaults | parameters)
@@ -143,7 +154,7 @@ def test_the_backend_of_the_fit_stays_that_of_the_net():
         {"module": keras_modules.Residual, "batch_size": 7},
         {"early_stopping": True},
     ],
-    ids=str,
+    ids=name,
 )
 def test_a_whole_number_makes_the_fit_the_same_bit_for_bit(parameters):
     first, again = (make(**parameters).fit(X, Y) for _ in range(2))
