@@ -103,9 +103,8 @@ class KerasNet(KerasRegressor):
             return predict_own(self.model_, X, self.training.dtype)
 
 
-def _device(name):
-    """TensorFlow's name of a device."""
-    n_gpus = len(tf.config.list_physical_devices("GPU"))
+def device_name(name, n_gpus):
+    """TensorFlow's name of a device, where it sees so many GPUs."""
     if name == "cpu" or (name == "auto" and not n_gpus):
         return "/CPU:0"
     if name != "auto" and not re.fullmatch(r"cuda(:\d+)?", name):
@@ -172,7 +171,7 @@ def fit_net(estimator, X, y, sample_weight) -> KerasNet:
     -------
     KerasNet
     """
-    device = _device(estimator.device)
+    device = device_name(estimator.device, len(tf.config.list_physical_devices("GPU")))
     with tf.device(device):
         seed = _seed(estimator.random_state)
         train, valid = split_rows(estimator, len(X), seed)
