@@ -22,7 +22,9 @@ from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[-1])
 parser.add_argument("--output", type=Path, default="plot_co2_growth.png", help="path of the figure")
-output = parser.parse_known_args()[0].output
+parser.add_argument("--backend", choices=["pytorch", "tensorflow"], default="pytorch")
+arguments = parser.parse_known_args()[0]
+output, backend = arguments.output, arguments.backend
 
 record = co2.load_pandas().data["co2"]
 missing = record.isna().sum()
@@ -86,7 +88,9 @@ def choose(model, settings):
 
 spline = choose(SplineInterpolator(), {"smoothing": [10.0**power for power in range(-12, -4)]})
 net = choose(
-    NeuralNetworkInterpolator((32, 32), "sine", solver="lbfgs", epochs=200, random_state=0),
+    NeuralNetworkInterpolator(
+        (32, 32), "sine", solver="lbfgs", epochs=200, random_state=0, backend=backend
+    ),
     {"omega_0": [15.0, 30.0], "alpha": [1e-4, 3e-4, 1e-3]},
 )
 

@@ -24,7 +24,9 @@ parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[-1])
 parser.add_argument(
     "--output", type=Path, default="plot_flow_around_cylinder.png", help="path of the figure"
 )
-output = parser.parse_known_args()[0].output
+parser.add_argument("--backend", choices=["pytorch", "tensorflow"], default="pytorch")
+arguments = parser.parse_known_args()[0]
+output, backend = arguments.output, arguments.backend
 
 U, R, NOISE = 1.0, 0.5, 0.05  # m/s, m, m/s
 
@@ -60,7 +62,9 @@ places = grid[outside]
 # %%
 # The net's activation and L2 penalty are chosen by cross-validation on one set of measurements.
 X, Y = measure(seed=0)
-net = NeuralNetworkInterpolator((16, 16), solver="lbfgs", epochs=300, random_state=0)
+net = NeuralNetworkInterpolator(
+    (16, 16), solver="lbfgs", epochs=300, random_state=0, backend=backend
+)
 search = GridSearchCV(
     net,
     {"activation": ["tanh", "swish"], "alpha": [1e-5, 1e-4, 1e-3]},

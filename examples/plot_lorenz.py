@@ -21,7 +21,9 @@ from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[-1])
 parser.add_argument("--output", type=Path, default="plot_lorenz.png", help="path of the figure")
-output = parser.parse_known_args()[0].output
+parser.add_argument("--backend", choices=["pytorch", "tensorflow"], default="pytorch")
+arguments = parser.parse_known_args()[0]
+output, backend = arguments.output, arguments.backend
 
 SIGMA, RHO, BETA, NOISE = 10, 28, 8 / 3, 0.5
 
@@ -42,7 +44,9 @@ samples = x[::10] + NOISE * np.random.default_rng(0).standard_normal(len(sampled
 # %%
 # How fast the first layer may oscillate, and how much weights are penalised, is chosen by
 # cross-validation; the spline chooses its smoothing itself, by generalised cross-validation.
-net = NeuralNetworkInterpolator((32, 32), "sine", solver="lbfgs", epochs=300, random_state=0)
+net = NeuralNetworkInterpolator(
+    (32, 32), "sine", solver="lbfgs", epochs=300, random_state=0, backend=backend
+)
 folds = KFold(10, shuffle=True, random_state=0)
 search = GridSearchCV(
     net,

@@ -20,7 +20,9 @@ from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[-1])
 parser.add_argument("--output", type=Path, default="plot_runge.png", help="path of the figure")
-output = parser.parse_known_args()[0].output
+parser.add_argument("--backend", choices=["pytorch", "tensorflow"], default="pytorch")
+arguments = parser.parse_known_args()[0]
+output, backend = arguments.output, arguments.backend
 
 
 def runge(x):
@@ -37,7 +39,7 @@ grid = np.linspace(-1, 1, 200).reshape(-1, 1)
 
 # %%
 # The activation is chosen by cross-validation: which net predicts samples left out of its fit?
-net = NeuralNetworkInterpolator((8,), solver="lbfgs", epochs=300, random_state=0)
+net = NeuralNetworkInterpolator((8,), solver="lbfgs", epochs=300, random_state=0, backend=backend)
 search = GridSearchCV(
     net,
     {"activation": ["tanh", "swish", "softplus"]},
@@ -51,7 +53,9 @@ for parameters, score in zip(search.cv_results_["params"], search.cv_results_["m
 # %%
 # A net starts from random weights: five starts show what to expect of one.
 nets = [
-    NeuralNetworkInterpolator((8,), **search.best_params_, solver="lbfgs", random_state=seed)
+    NeuralNetworkInterpolator(
+        (8,), **search.best_params_, solver="lbfgs", random_state=seed, backend=backend
+    )
     for seed in range(5)
 ]
 models = {

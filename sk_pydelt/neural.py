@@ -11,7 +11,7 @@ from .chain import warn_once
 
 __all__ = ["NeuralNetworkInterpolator"]
 
-BACKENDS = ("pytorch",)
+BACKENDS = ("pytorch", "tensorflow")
 
 
 def _check_hidden_layers(sizes):
@@ -75,25 +75,26 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         What brings X and y near 1; None is ``MinMaxScaler((-1, 1))`` for X and
         ``StandardScaler()`` for y. Clones are fitted, to weighted samples where they can be.
     module : callable, default=None
-        A `torch.nn.Module` class, or a function that returns a module, called with
-        ``n_features`` and ``n_outputs`` in place of the dense layers described above; the module
-        maps (n, n_features) to (n, n_outputs). Its derivatives are computed by torch.func; it
-        refuses `dropout_rate` and `batch_norm`.
-    backend : {"pytorch"}, default="pytorch"
-        The framework that trains and holds the net.
+        A class, or a function, that builds a `torch.nn.Module` (with the TensorFlow backend, a
+        `keras.Model`) from ``n_features`` and ``n_outputs``, in place of the dense layers
+        described above; it maps (n, n_features) to (n, n_outputs). Its derivatives are computed
+        by the framework's own differentiation; it refuses `dropout_rate` and `batch_norm`.
+    backend : {"pytorch", "tensorflow"}, default="pytorch"
+        The framework that trains and holds the net; "tensorflow" wants
+        ``pip install sk-pydelt[tensorflow]``.
     device : str, default="cpu"
         "cpu", "cuda" (or "cuda:1", ...), or "auto" for a GPU where there is one.
     dtype : {"float64", "float32"}, default="float64"
         Arithmetic of the net. Scaling and results are float64.
     random_state : int, RandomState or None, default=None
         An int makes the fit the same, bit for bit, on one machine, and leaves the global
-        generators alone. None draws from torch's global generator.
+        generators alone. None draws from the framework's global generator.
     verbose : bool, default=False
         Whether to show a progress bar over the epochs.
 
     Attributes
     ----------
-    net_ : skorch.NeuralNetRegressor
+    net_ : skorch.NeuralNetRegressor or scikeras.wrappers.KerasRegressor
         The fitted net, on scaled data.
     x_scaler_, y_scaler_ : transformer
     loss_curve_ : list of float
@@ -221,6 +222,7 @@ class NeuralNetworkInterpolator(BaseInterpolator):
     def _check_options(self):
         """Raise a ValueError for parameters that are out of range together."""
         _check_hidden_layers(self.hidden_layers)
+        import_module(".backends", __package__).check_features(self)
         if self.solver == "lbfgs":
             reason = "needs the same loss at each step: it takes all samples, without dropout"
             self._refuse("solver='lbfgs'", reason, batch_size=None, dropout_rate=0)

@@ -34,7 +34,7 @@ def overfitting(**parameters):
 
 def held_out(net, X):
     """Places of the training and of the validation samples."""
-    return pytorch._split(net, len(X), pytorch._seed(net.random_state))
+    return pytorch.split_rows(net, len(X), pytorch._seed(net.random_state))
 
 
 def validation_loss(net, X, y, weight=None):

@@ -1,13 +1,11 @@
 """The PyTorch backend: builds a skorch net as an estimator says, and differentiates it by jets."""
 
 import threading
-import warnings
 from contextlib import contextmanager
 from math import factorial, inf, prod
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
@@ -15,6 +13,7 @@ from skorch.utils import noop
 from torch.utils.data import TensorDataset
 
 from ..jet import Jet, multi_indices
+from .common import check_batches, end_early, split_rows, unit_weights
 from .pytorch_modules import MultilayerPerceptron
 from .pytorch_net import Batches, EpochProgress, SkorchNet, one_thread
 
@@ -45,20 +44,6 @@ def _seed(random_state):
     if random_state is None:
         return int(torch.randint(2**31 - 1, ()))
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _split(estimator, n, seed):
-    """Places of the training and validation samples; the latter are None without early stopping."""
-    if not estimator.early_stopping:
-        return np.arange(n), None
-    n_valid = int(np.ceil(estimator.validation_split * n))
-    if n_valid >= n:
-        raise ValueError(
-            f"validation_split={estimator.validation_split} leaves no sample to train on: it holds "
-            f"out {n_valid} of n_samples = {n}. Use more samples, a smaller validation_split, or "
-            "early_stopping=False."
-        )
-    return train_test_split(np.arange(n), test_size=n_valid, random_state=seed)
 
 
 def _optimizer(estimator):
@@ -145,7 +130,7 @@ def fit_net(estimator, X, y, sample_weight) -> SkorchNet:
     seed = _seed(estimator.random_state)
     train, valid = (
         rows if rows is None else _data_set(X, y, sample_weight, rows, dtype=dtype, device=device)
-        for rows in _split(estimator, len(X), seed)
+        for rows in split_rows(estimator, len(X), seed)
     )
     net = _build(estimator, (X.shape[1], y.shape[1]), len(train), valid, dtype, device, seed)
     with _global_seed(estimator, seed):
@@ -163,19 +148,13 @@ def _data_set(X, y, sample_weight, rows, **options):
     """Some rows of X and y, and of the weights, brought to mean 1, where there are any."""
     arrays = [X[rows], y[rows]]
     if sample_weight is not None:
-        weight = sample_weight[rows, None]
-        arrays.append(weight / weight.mean())
+        arrays.append(unit_weights(sample_weight, rows))
     return TensorDataset(*(torch.tensor(array, **options) for array in arrays))
 
 
 def _build(estimator, sizes, n_train, valid, dtype, device, seed):
     """The skorch net that an estimator's parameters describe."""
-    batch_size = int(min(estimator.batch_size or n_train, n_train))
-    if estimator.batch_norm and batch_size < 2:
-        raise ValueError(
-            f"batch_norm needs at least two samples in each batch: got n_samples = {n_train} to "
-            f"train on and batch_size={estimator.batch_size}."
-        )
+    batch_size, min_rows = check_batches(estimator, n_train)
     optimizer, options = _optimizer(estimator)
     module, arguments = _module(estimator, *sizes, dtype, device, seed)
     return SkorchNet(
@@ -188,7 +167,7 @@ def _build(estimator, sizes, n_train, valid, dtype, device, seed):
         batch_size=batch_size,
         iterator_train=Batches,
         iterator_train__generator=torch.Generator().manual_seed(seed + 2),
-        iterator_train__min_rows=min(2, batch_size) if _may_normalise(estimator) else 1,
+        iterator_train__min_rows=min_rows,
         iterator_valid=Batches,
         iterator_valid__batch_size=n_train,
         train_split=predefined_split(valid) if valid else None,
@@ -198,11 +177,6 @@ def _build(estimator, sizes, n_train, valid, dtype, device, seed):
     )
 
 
-def _may_normalise(estimator):
-    """Whether there may be batch normalisation, which can't train on a single row."""
-    return estimator.batch_norm or estimator.module is not None
-
-
 def _check_end(net, epochs):
     """Tell a break by the user from the end of training: skorch stops quietly at both."""
     history = net.history
@@ -210,14 +184,7 @@ def _check_end(net, epochs):
         del history[-1]  # broken off inside this epoch
     if len(history) == epochs or _stopped_early(net):
         return
-    if not len(history):
-        raise KeyboardInterrupt("Training was interrupted in its first epoch.")
-    warnings.warn(
-        f"Training was interrupted after {len(history)} of {epochs} epochs; the net as trained so "
-        "far is kept.",
-        UserWarning,
-        stacklevel=2,
-    )
+    end_early(len(history), epochs)
 
 
 def _stopped_early(net):

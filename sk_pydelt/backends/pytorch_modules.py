@@ -1,12 +1,11 @@
 """The multilayer perceptron in PyTorch: layers, initialisation, and how a jet passes through it."""
 
-from math import pi, sqrt
-
 import torch
 from torch import nn
 
 from ..activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
 from ..jet import Jet
+from .common import initial_bounds
 
 __all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
 
@@ -69,17 +68,6 @@ def _linear(n_in, n_out, weight_bound, bias_bound, generator, dtype):
     return layer
 
 
-def _bounds(n_in, activation, first, omega_0):
-    """Bounds of the initial weights and biases.
-
-    Sine layers as in Sitzmann et al. 2020, section 3.2, with the frequency `omega_0` of the
-    first layer multiplied into its weights and phases; the rest as in `torch.nn.Linear`.
-    """
-    if activation != "sine":
-        return 1 / sqrt(n_in), 1 / sqrt(n_in)
-    return (omega_0 / n_in, pi) if first else (sqrt(6 / n_in), 1 / sqrt(n_in))
-
-
 class MultilayerPerceptron(nn.Module):
     """Dense layers with one activation between them.
 
@@ -120,7 +108,7 @@ class MultilayerPerceptron(nn.Module):
         masks = torch.Generator(device).manual_seed(seed + 1)
         layers, width = [], n_features
         for size in hidden_layers:
-            bounds = _bounds(width, activation, not layers, omega_0)
+            bounds = initial_bounds(width, activation, not layers, omega_0)
             layers.append(_linear(width, size, *bounds, initial, dtype))
             if batch_norm:
                 layers.append(nn.BatchNorm1d(size, dtype=dtype))
@@ -128,7 +116,9 @@ class MultilayerPerceptron(nn.Module):
             if dropout_rate:
                 layers.append(Dropout(dropout_rate, masks))
             width = size
-        layers.append(_linear(width, n_outputs, *_bounds(width, "tanh", False, 1), initial, dtype))
+        layers.append(
+            _linear(width, n_outputs, *initial_bounds(width, "tanh", False, 1), initial, dtype)
+        )
         self.layers = nn.Sequential(*layers)
 
     def forward(self, X):

@@ -3,7 +3,6 @@
 import threading
 from contextlib import contextmanager
 from copy import deepcopy
-from math import isfinite
 
 import torch
 from skorch import NeuralNetRegressor
@@ -11,6 +10,8 @@ from skorch.callbacks import Callback
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
+
+from .common import require_finite
 
 __all__ = ["Batches", "EpochProgress", "SkorchNet", "one_thread"]
 
@@ -143,19 +144,12 @@ class SkorchNet(NeuralNetRegressor):
                 loss = sum(b[f"{prefix}_loss"] * b[f"{prefix}_batch_size"] for b in rows) / size
                 self.history.record(f"{prefix}_loss", loss)
         self.history[-1].pop("batches")
-        self._require_finite(self.history[-1]["train_loss"])
+        require_finite(self.history[-1]["train_loss"], len(self.history))
 
     def on_train_end(self, net, **kwargs):
         """Refuse weights that the last step, whose loss is not seen, has thrown off."""
-        self._require_finite(sum(float(p.detach().sum()) for p in self.module_.parameters()))
-
-    def _require_finite(self, number):
-        if not isfinite(number):
-            raise ValueError(
-                f"Training diverged in epoch {len(self.history)}: its loss or a weight is not a "
-                "number any more. Use scalers that bring the data near 1, or a smaller "
-                "learning_rate with solver='adam'."
-            )
+        total = sum(float(p.detach().sum()) for p in self.module_.parameters())
+        require_finite(total, len(self.history))
 
 
 class EpochProgress(Callback):
