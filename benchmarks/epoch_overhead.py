@@ -1,15 +1,18 @@
-"""Time of one full-batch Adam epoch: ours beside a bare torch loop and MLPRegressor, in one run.
+"""Time of one full-batch Adam epoch: ours beside bare loops, MLPRegressor and Keras, in one run.
 
     python benchmarks/epoch_overhead.py
 
 Rows alternate within each round, and the table shows medians over the rounds, so that a busy
-machine slows all rows alike. The bare loop is the floor: fused Adam, no callbacks, no history, no
-loss read, on one thread or torch's default number, whichever is faster.
+machine slows all rows alike. The bare torch loop is the floor: fused Adam, no callbacks, no
+history, no loss read, on one thread or torch's default number, whichever is faster. "Keras fit" is
+`keras.Model.fit`, which the TensorFlow backend does without; its rows need TensorFlow.
 """
 
 import argparse
 import time
 import warnings
+from functools import partial
+from importlib.util import find_spec
 from itertools import pairwise
 from statistics import median
 
@@ -52,21 +55,21 @@ def bare_loop(X, y, epochs, threads):
 
 
 def _epoch_of_fit(make, X, y, epochs):
-    """Seconds for an epoch, from the difference of a long and a short fit."""
+    """Seconds for an epoch, from the difference of a long and a short fit; the first warms up."""
     seconds = []
-    for n in (10, 10 + epochs):
+    for n in (10, 10, 10 + epochs):
         start = time.perf_counter()
         make(n).fit(X, y)
         seconds.append(time.perf_counter() - start)
-    return (seconds[1] - seconds[0]) / epochs
+    return (seconds[2] - seconds[1]) / epochs
 
 
-def sk_pydelt(X, y, epochs):
-    def make(n):
-        dtype = X.dtype.name
-        return NeuralNetworkInterpolator(HIDDEN_LAYERS, epochs=n, dtype=dtype, random_state=0)
-
-    return _epoch_of_fit(make, X, y, epochs)
+def interpolator(X, y, epochs, backend):
+    options = {"dtype": X.dtype.name, "backend": backend, "random_state": 0}
+    epochs *= 10 if backend == "tensorflow" else 1  # compiled epochs are short beside the compiling
+    return _epoch_of_fit(
+        lambda n: NeuralNetworkInterpolator(HIDDEN_LAYERS, epochs=n, **options), X, y, epochs
+    )
 
 
 def mlp_regressor(X, y, epochs):
@@ -83,9 +86,48 @@ def mlp_regressor(X, y, epochs):
     return _epoch_of_fit(make, X, y, epochs)
 
 
+def keras_fit(X, y, epochs):
+    """Seconds for an epoch of Keras' own loop."""
+    from sk_pydelt.backends.tensorflow_import import keras
+
+    epochs = max(1, epochs // 10)
+    layers = [keras.layers.Dense(k, activation="tanh", dtype=X.dtype.name) for k in HIDDEN_LAYERS]
+    model = keras.Sequential([*layers, keras.layers.Dense(1, dtype=X.dtype.name)])
+    model.compile(optimizer="adam", loss="mse")
+    model.fit(X, y, batch_size=len(X), epochs=3, verbose=0)
+    start = time.perf_counter()
+    model.fit(X, y, batch_size=len(X), epochs=epochs, verbose=0)
+    return (time.perf_counter() - start) / epochs
+
+
+def prediction(X, y, backend):
+    """Seconds for a prediction of 15 rows, after the first."""
+    net = NeuralNetworkInterpolator(HIDDEN_LAYERS, epochs=2, backend=backend).fit(X, y)
+    net.predict(X[:15])
+    seconds = []
+    for _ in range(200):
+        start = time.perf_counter()
+        net.predict(X[:15])
+        seconds.append(time.perf_counter() - start)
+    return median(seconds)
+
+
+def methods():
+    rows = {
+        "bare loop, 1 thread": partial(bare_loop, threads=1),
+        "bare loop, default threads": partial(bare_loop, threads=torch.get_num_threads()),
+        "ours, pytorch": partial(interpolator, backend="pytorch"),
+        "MLPRegressor": mlp_regressor,
+    }
+    if find_spec("tensorflow"):
+        rows["ours, tensorflow"] = partial(interpolator, backend="tensorflow")
+        rows["Keras fit"] = keras_fit
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=200)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -96,22 +138,17 @@ def main():
             rng = np.random.default_rng(0)
             X = rng.standard_normal((n, d)).astype(dtype)
             y = np.sin(X.sum(axis=1))
-            methods = {
-                "bare loop, 1 thread": lambda X, y, e: bare_loop(X, y, e, 1),
-                "bare loop, default threads": lambda X, y, e: bare_loop(
-                    X, y, e, torch.get_num_threads()
-                ),
-                "NeuralNetworkInterpolator": sk_pydelt,
-                "MLPRegressor": mlp_regressor,
-            }
-            times = {name: [] for name in methods}
+            times = {name: [] for name in methods()}
             for _ in range(arguments.rounds):
-                for name, method in methods.items():
+                for name, method in methods().items():
                     times[name].append(1e3 * method(X, y, arguments.epochs))
             medians = {name: median(values) for name, values in times.items()}
             floor = min(value for name, value in medians.items() if name.startswith("bare"))
             for name, value in medians.items():
                 print(f"{f'{n} x {d}':>9} {dtype:>8} {name:>28} {value:8.3f} {value / floor:9.2f}")
+    print("\nmilliseconds for a prediction of 15 rows")
+    for name in (name for name in methods() if name.startswith("ours")):
+        print(f"{name:>28} {1e3 * prediction(X, y, name.split()[-1]):8.3f}")
 
 
 if __name__ == "__main__":
