@@ -103,6 +103,25 @@ class LayeredJacobian:
         return total
 
 
+    def traces(self, M):
+        """Traces of M K for the Gram matrix K of the weights of each input, and of the biases.
+
+        Parameters
+        ----------
+        M : tensor of shape (n, n), symmetric
+
+        Returns
+        -------
+        tensor of shape (n_classes,)
+            Layer by layer, one entry for each input of the layer and one for its biases.
+        """
+        parts = []
+        for delta, h in self.factors:
+            D = M * (delta @ delta.T)
+            parts += [((D @ h) * h).sum(0), D.sum().view(1)]
+        return torch.cat(parts)
+
+
 class PerceptronFunction:
     """A `MultilayerPerceptron` without batch normalisation as a function of its weights.
 
