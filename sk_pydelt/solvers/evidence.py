@@ -1,19 +1,22 @@
-"""MacKay's evidence: priors and noise levels re-estimated while a net is fitted."""
+"""MacKay's evidence: priors and noise levels that are re-estimated while a net is fitted."""
 
 from dataclasses import dataclass
-from math import isfinite, log, pi
+from math import isfinite, pi
+from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
 
-from .levenberg_marquardt import DualEquations, PrimalEquations, solve_positive
+from .levenberg_marquardt import DualEquations, PrimalEquations
 
-__all__ = ["EvidenceFit", "fit_evidence"]
+__all__ = ["EvidenceFit", "evidence_steps", "leave_one_out", "pseudo_bma_weights", "whitened_svd"]
 
-PRECISION_RANGE = 1e-10, 1e10  # of the priors
+PRECISION_RANGE = 1e-10, 1e10  # of the priors, whose scaled data are near 1
 MAX_NOISE_PRECISION = 1e14  # exact data of unit variance are interpolated to 1e-7
-FIRST_DAMPING = 1e-3
-MAX_TRIALS = 12
-DUAL_ADVANTAGE = 1.5  # a dual system costs this much less to set up than a primal one of its size
+FIRST_DAMPING = 1e-3  # of the mean diagonal entry of JᵀJ
+MAX_TRIALS = 12  # of damping in one step
+STALL_TOLERANCE = 1e-3  # change of the log evidence in a step ...
+STALL_STEPS = 5  # ... that ends a fit after so many steps in a row
 
 
 @dataclass
@@ -23,162 +26,250 @@ class EvidenceFit:
     Parameters
     ----------
     w : tensor of shape (P,)
+        Weights.
     alpha : tensor of shape (G,)
         Prior precision of each group of weights.
     beta : tensor of shape (m,)
         Noise precision of each output.
     log_evidence : float
-        Log marginal likelihood in Laplace's approximation.
+        Log marginal likelihood, in Laplace's approximation.
     dof : tensor of shape (m,)
-        Effective number of parameters that each output's data determine.
-    n_iter : int
+        Effective degrees of freedom of each output.
     """
 
-    w: object
-    alpha: object
-    beta: object
-    damping: float = None
-    growth: float = 2.0
+    w: Any
+    alpha: Any
+    beta: Any
     log_evidence: float = float("-inf")
-    dof: object = None
+    dof: Any = None
     n_iter: int = 0
     converged: bool = False
+    damping: float | None = None
+    growth: float = 2.0
+    stalled: int = 0
 
 
-class _Dual:
-    """Evidence quantities of the linearised net, from a system of the size of the residuals."""
+class DualLaplace:
+    r"""Laplace's approximation at w from a system of the size of the residuals.
 
-    def __init__(self, problem, w, fit):
-        self.problem, self.w = problem, w
-        self.values, jacobian = problem.function.jacobian(w, problem.X)
-        self.r = problem.residuals(self.values)
-        self.scale = problem.row_scale(fit.beta)
-        self.jacobian = jacobian.scaled(self.scale.flatten())
-        self.equations = DualEquations(self.jacobian, (self.r * fit.beta.sqrt()).flatten())
+    With J the Jacobian times :math:`\sqrt\beta`, A the prior precisions and
+    :math:`C = I + J A^{-1} J^T`, the Hessian's log determinant is that of A and of C, and a group's
+    effective number of parameters is :math:`\gamma_g = \operatorname{tr}(C^{-1} J_g J_g^T)/\alpha_g`.
+    """
 
-    def step(self, prior, damping):
-        return self.equations.step(self.w, prior, damping)
+    def __init__(self, problem, fit):
+        self.problem, self.fit = problem, fit
+        values, jacobian = problem.function.jacobian(fit.w, problem.X)
+        self.residuals = problem.residuals(values)
+        scale = problem.row_scale * fit.beta.sqrt()
+        self.jacobian = jacobian.scaled(scale.flatten())
+        whitened = (self.residuals * fit.beta.sqrt()).flatten()
+        self.equations = DualEquations(self.jacobian, whitened)
 
-    def determine(self, fit):
-        """Log determinant of C = I + J A⁻¹ Jᵀ, and the dof of each group and output."""
-        xp = array_namespace(self.w)
-        prior = fit.alpha[self.problem.groups]
-        C = self.jacobian.gram(1 / prior)
+    def determine(self):
+        """Log determinant, dof of each group, and n - γ of each output; None where singular."""
+        fit, problem = self.fit, self.problem
+        C = self.jacobian.gram(1 / fit.alpha[problem.groups])
         C.diagonal().add_(1)
-        factor, failed = xp.linalg.cholesky_ex(C)
+        factor, failed = array_namespace(C).linalg.cholesky_ex(C)
         if failed:
             return None
         inverse = factor.cholesky_inverse()
-        logdet = 2 * float(factor.diagonal().log().sum())
         traces = self.jacobian.traces(inverse)
-        dof = fit.alpha.new_zeros(len(fit.alpha)).index_add_(0, self.problem.classes, traces)
-        left = inverse.diagonal().view(self.r.shape).sum(0)  # n - γ of each output, > 0
-        return logdet, dof / fit.alpha, left
+        dof = _sum_groups(traces, problem.classes, fit.alpha) / fit.alpha
+        self.shares = inverse.diagonal().view(self.residuals.shape)
+        return 2 * float(factor.diagonal().log().sum()), dof, self.shares.sum(0)
 
 
-class _Primal:
-    """The same from a system of the size of the weights."""
+class PrimalLaplace:
+    r"""The same from a system of the size of the weights.
 
-    def __init__(self, problem, w, fit):
-        self.problem, self.w = problem, w
-        grams, gradient, r = problem.normal_equations(w)
-        self.grams, self.r = grams, r
+    :math:`\gamma_g = \sum_{i \in g} 1 - \alpha_g (H^{-1})_{ii}` with H the Hessian, and
+    :math:`\beta_o \operatorname{tr}(J_o^T J_o H^{-1})` for an output.
+    """
+
+    def __init__(self, problem, fit):
+        self.problem, self.fit = problem, fit
+        self.grams, gradients, self.residuals = problem.normal_equations(fit.w)
         self.equations = PrimalEquations([])
-        self.equations.gram = sum(b * G for b, G in zip(fit.beta, grams))
-        self.equations.gradient = sum(b * g for b, g in zip(fit.beta, gradient))
+        self.equations.gram = sum(b * G for b, G in zip(fit.beta, self.grams))
+        self.equations.gradient = sum(b * g for b, g in zip(fit.beta, gradients))
 
-    def step(self, prior, damping):
-        return self.equations.step(self.w, prior, damping)
-
-    def determine(self, fit):
-        xp = array_namespace(self.w)
-        prior = fit.alpha[self.problem.groups]
+    def determine(self):
+        """Log determinant, dof of each group, and n - γ of each output; None where singular."""
+        fit, problem = self.fit, self.problem
+        prior = fit.alpha[problem.groups]
         H = self.equations.gram.clone()
         H.diagonal().add_(prior)
-        factor, failed = xp.linalg.cholesky_ex(H)
+        factor, failed = array_namespace(H).linalg.cholesky_ex(H)
         if failed:
             return None
         inverse = factor.cholesky_inverse()
         logdet = 2 * float(factor.diagonal().log().sum()) - float(prior.log().sum())
-        kept = fit.alpha.new_zeros(len(fit.alpha)).index_add_(
-            0, self.problem.groups, 1 - prior * inverse.diagonal()
-        )
+        dof = _sum_groups(1 - prior * inverse.diagonal(), problem.groups, fit.alpha)
         used = [float((b * G * inverse).sum()) for b, G in zip(fit.beta, self.grams)]
-        return logdet, kept, len(self.r) - fit.beta.new_tensor(used)
+        return logdet, dof, (len(self.residuals) - fit.beta.new_tensor(used)).clamp(min=1e-12)
 
 
-def _energy(problem, r, w, fit):
+def _sum_groups(values, groups, alpha):
+    return alpha.new_zeros(len(alpha)).index_add_(0, groups, values)
+
+
+def laplace(problem, fit):
+    """The smaller of the two systems at the weights of a fit."""
+    return (DualLaplace if problem.dual else PrimalLaplace)(problem, fit)
+
+
+def _energy(problem, residuals, w, fit):
     """Twice the negative log posterior, up to constants."""
-    return float((fit.beta * r**2).sum() + (fit.alpha[problem.groups] * w**2).sum())
+    prior = fit.alpha[problem.groups]
+    return float((fit.beta * residuals**2).sum() + (prior * w**2).sum())
 
 
-def _log_evidence(problem, energy, logdet, fit):
-    counts = problem.counts
-    return 0.5 * (
-        float((counts * fit.beta.log()).sum()) - energy - logdet - float(counts.sum()) * log(2 * pi)
-    )
+def evidence_steps(problem, fit, n_iter, n_warm=10):
+    r"""Levenberg–Marquardt steps, each followed by MacKay's re-estimation.
 
+    The log posterior :math:`-\tfrac12 \sum_o \beta_o |r_o|^2 - \tfrac12 \sum_g \alpha_g |w_g|^2`
+    is raised by a damped Gauss–Newton step; then, with γ the effective numbers of parameters,
 
-def fit_evidence(problem, fit, n_iter, n_warm=0, tol=1e-3):
-    """Levenberg–Marquardt steps, each followed by a re-estimation of alpha and beta."""
-    stalled = 0
+    .. math:: \alpha_g = \gamma_g / |w_g|^2, \qquad \beta_o = (n - \gamma_o) / |r_o|^2
+
+    (MacKay 1992, "Bayesian interpolation"; Foresee & Hagan 1997). Both are bounded, so that data
+    without noise are interpolated safely.
+
+    Parameters
+    ----------
+    problem : object
+        With `function` (values and Jacobian), `X`, `residuals(values)`, `row_scale`, `counts`,
+        `groups`, `classes`, `dual` and `normal_equations(w)`.
+    fit : EvidenceFit
+        Where to start from; it is changed in place.
+    n_iter : int
+        Steps, at most.
+    n_warm : int, default=10
+        Steps from the start of a fit that leave alpha and beta as they are.
+    """
     for _ in range(n_iter):
-        kind = _Dual if problem.dual else _Primal
-        local = kind(problem, fit.w, fit)
-        energy = _energy(problem, local.r, fit.w, fit)
-        prior = fit.alpha[problem.groups]
-        determined = local.determine(fit)
-        if determined is None or not isfinite(energy):
-            fit.beta = (fit.beta / 10)
-            fit.alpha = fit.alpha * 2
-            fit.n_iter += 1
+        if fit.converged:
+            return
+        local = laplace(problem, fit)
+        energy = _energy(problem, local.residuals, fit.w, fit)
+        determined = local.determine()
+        if determined is None or not isfinite(energy):  # rounding: a milder problem
+            fit.beta, fit.alpha = fit.beta / 10, fit.alpha * 2
             continue
         logdet, dof, left = determined
-        evidence = _log_evidence(problem, energy, logdet, fit)
-        w, r = _damped_step(problem, local, fit, prior, energy)
+        residuals = _damped_step(problem, local, fit, energy)
+        _record(problem, fit, energy, logdet, len(local.residuals) - left)
         fit.n_iter += 1
-        change = abs(evidence - fit.log_evidence)
-        fit.log_evidence = evidence
-        fit.dof = (len(local.r) - left)
-        if fit.n_iter > n_warm:
-            stalled = stalled + 1 if change < tol else 0
-            if w is None or stalled >= 5:
-                fit.converged = True
-                break
-        if w is not None:
-            fit.w = w
-        else:
-            r = local.r
         if fit.n_iter >= n_warm:
-            _reestimate(problem, fit, dof, left, r)
-    return fit
+            settled = residuals is None or fit.stalled >= STALL_STEPS
+            fit.converged = settled and fit.n_iter > 2 * n_warm
+            _reestimate(problem, fit, dof, left, local.residuals if residuals is None else residuals)
 
 
-def _reestimate(problem, fit, dof, left, r):
-    """MacKay's fixed point: alpha = γ / |w|², beta = (n - γ) / |r|²."""
-    squared = fit.alpha.new_zeros(len(fit.alpha)).index_add_(0, problem.groups, fit.w**2)
-    fit.alpha = ((dof + 1e-3) / (squared + 1e-10)).clamp(*PRECISION_RANGE)
-    left = left + problem.counts - len(r)
-    fit.beta = (left / (r**2).sum(0).clamp(min=1e-300)).clamp(max=MAX_NOISE_PRECISION)
+def _record(problem, fit, energy, logdet, dof):
+    """The log evidence, and how long it has not changed."""
+    n = problem.counts
+    constant = float((n * (fit.beta / (2 * pi)).log()).sum())
+    evidence = 0.5 * (constant - energy - logdet)
+    change = abs(evidence - fit.log_evidence)
+    fit.stalled = fit.stalled + 1 if change < STALL_TOLERANCE else 0
+    fit.log_evidence, fit.dof = evidence, dof
 
 
-def _damped_step(problem, local, fit, prior, energy):
-    """A step that lowers the energy, or None."""
+def _reestimate(problem, fit, dof, left, residuals):
+    """MacKay's fixed point, within bounds."""
+    squares = _sum_groups(fit.w**2, problem.groups, fit.alpha)
+    fit.alpha = ((dof + 1e-3) / (squares + 1e-10)).clamp(*PRECISION_RANGE)
+    left = (left + problem.counts - len(residuals)).clamp(min=1e-12)  # a weight counts as copies
+    noise = (residuals**2).sum(0) / left
+    fit.beta = 1 / noise.clamp(min=1 / MAX_NOISE_PRECISION)
+
+
+def _damped_step(problem, local, fit, energy):
+    """Move the weights to lower energy; the residuals there, or None if there is no such step."""
+    prior = fit.alpha[problem.groups]
     gradient = local.equations.gradient + prior * fit.w
     if fit.damping is None:
         fit.damping = FIRST_DAMPING * max(local.equations.scale(), float(prior.min()))
     for _ in range(MAX_TRIALS):
-        p = local.step(prior, fit.damping)
+        p = local.equations.step(fit.w, prior, fit.damping)
         new = fit.w + p
-        r = problem.residuals(problem.function.values(new, problem.X))
-        fall = energy - _energy(problem, r, new, fit)
+        residuals = problem.residuals(problem.function.values(new, problem.X))
+        fall = energy - _energy(problem, residuals, new, fit)
         predicted = float(p @ (fit.damping * p - gradient))
         if fall > 0 and predicted > 0:
             fit.damping *= max(1 / 3, 1 - (2 * fall / predicted - 1) ** 3)
-            fit.damping = max(fit.damping, 1e-12)
-            fit.growth = 2.0
-            return new, r
-        fit.damping *= fit.growth
-        fit.growth *= 2
+            fit.damping, fit.growth, fit.w = max(fit.damping, 1e-12), 2.0, new
+            return residuals
+        fit.damping, fit.growth = fit.damping * fit.growth, 2 * fit.growth
     fit.growth = 2.0
-    return None, None
+    return None
+
+
+def whitened_svd(problem, fit):
+    """Right singular vectors (P, r) and values (r,) of the Jacobian times √β and over √alpha.
+
+    The posterior covariance of the weights is A^-½ (I - V diag(s² / (1 + s²)) Vᵀ) A^-½.
+    """
+    local = laplace(problem, fit)
+    root = fit.alpha[problem.groups].sqrt()
+    linalg = array_namespace(root).linalg
+    if problem.dual:
+        _, s, Vh = linalg.svd(local.jacobian.dense() / root, full_matrices=False)
+        return Vh.T, s
+    squares, V = linalg.eigh(local.equations.gram / root / root[:, None])
+    return V, squares.clamp(min=0).sqrt()
+
+
+def leave_one_out(residuals, beta, leverage):
+    r"""Log predictive density of each sample by the linearised net fitted to the others.
+
+    With r the residual, h the leverage and :math:`\sigma^2 = 1/\beta`, the residual without the
+    sample is :math:`r / (1 - h)` and its variance :math:`\sigma^2 / (1 - h)`.
+
+    Parameters
+    ----------
+    residuals, leverage : array of shape (n, m)
+    beta : array of shape (m,)
+
+    Returns
+    -------
+    array of shape (n,)
+        Summed over the outputs.
+    """
+    left = np.maximum(1 - leverage, 1e-12)
+    density = 0.5 * (np.log(beta * left / (2 * pi)) - beta * residuals**2 / left)
+    return density.sum(axis=1)
+
+
+def pseudo_bma_weights(log_densities, rng, n_bootstrap=1000):
+    r"""Weights of models from their pointwise leave-one-out log densities.
+
+    Pseudo-BMA+ (Yao, Vehtari, Simpson & Gelman 2018, "Using stacking to average Bayesian predictive
+    distributions"): each of many Bayesian bootstraps of the samples gives a model the weight
+    :math:`\exp(\sum_i n u_i \ell_i)`, normalised; their mean is robust against few samples.
+
+    Parameters
+    ----------
+    log_densities : array of shape (n_models, n)
+    rng : numpy.random.RandomState
+    n_bootstrap : int
+
+    Returns
+    -------
+    array of shape (n_models,), summing to 1
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> equal = np.zeros((2, 10))
+    >>> pseudo_bma_weights(equal, np.random.RandomState(0))
+    array([0.5, 0.5])
+    """
+    n = log_densities.shape[1]
+    shares = rng.dirichlet(np.ones(n), n_bootstrap)
+    total = n * shares @ log_densities.T
+    weights = np.exp(total - total.max(axis=1, keepdims=True))
+    return (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
