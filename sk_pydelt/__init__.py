@@ -22,10 +22,12 @@ from .calculus import (
     laplacian,
     strain_rate,
 )
+from .bayesian import BayesianNeuralNetworkInterpolator
 from .neural import NeuralNetworkInterpolator
 from .spline import SplineInterpolator
 
 __all__ = [
+    "BayesianNeuralNetworkInterpolator",
     "Derivative",
     "NeuralNetworkInterpolator",
     "SplineInterpolator",

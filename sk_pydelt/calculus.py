@@ -2,14 +2,16 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
+from math import factorial, prod
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .chain import entrance, propagate
-from .jet import Jet
+from .chain import entrance, propagate, propagate_std
+from .jet import Jet, multi_indices
 from .parallel import map_row_blocks
 
 __all__ = [
@@ -92,12 +94,14 @@ class Derivative:
     def __repr__(self):
         return f"Derivative of order {self.order} of {self.model!r}"
 
-    def __call__(self, X) -> np.ndarray:
+    def __call__(self, X, return_std=False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Evaluate the derivative.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
+        return_std : bool, default=False
+            Whether to return its standard deviation too, where the model is probabilistic.
 
         Returns
         -------
@@ -105,14 +109,27 @@ class Derivative:
             For an int order k: (n, m, d, ..., d) with k trailing axes, for d = 1 without them;
             for a tuple: (n, m). The axis of the m outputs is there when y was 2-D. Units: those
             of y over those of the features, each to its order.
+        array of the same shape
+            The standard deviation, with ``return_std=True``: of the function without noise.
         """
-        if isinstance(self.order, tuple):
-            values = _mixed_partial(self.model, X, self.order)
-        else:
-            values = _evaluate(self.model, X, self.order, lambda jet: jet.tensor(self.order))
-            if _n_features(self.model) == 1:
-                values = values.reshape(values.shape[:2])
+        values = self._shaped(X, self._values)
+        return (values, self._shaped(X, self._stds)) if return_std else values
+
+    def _shaped(self, X, evaluate):
+        values = evaluate(X)
+        if not isinstance(self.order, tuple) and _n_features(self.model) == 1:
+            values = values.reshape(values.shape[:2])
         return _drop_output_axis(self.model, X, values)
+
+    def _values(self, X):
+        if isinstance(self.order, tuple):
+            return _mixed_partial(self.model, X, self.order)
+        return _evaluate(self.model, X, self.order, lambda jet: jet.tensor(self.order))
+
+    def _stds(self, X):
+        if isinstance(self.order, tuple):
+            return _mixed_partial(self.model, X, self.order, propagate_std)
+        return _tensor_std(self.model, X, self.order)
 
 
 def _check_order(order, n_features):
@@ -162,23 +179,38 @@ def check_places(X) -> None:
         )
 
 
-def _evaluate(model, X, order, extract: Callable[[Jet], np.ndarray], directions=None):
+def _evaluate(model, X, order, extract: Callable, directions=None, rule=propagate):
     """Propagate blocks of rows through a model and put what is extracted under each other."""
     check_places(X)
     X = validate_data(entrance(model), X, reset=False, dtype=np.float64, order="C", estimator=model)
 
     def block(rows):
-        return extract(propagate(model, Jet.variables(rows, order, directions)))
+        return extract(rule(model, Jet.variables(rows, order, directions)))
 
     return map_row_blocks(block, X, BLOCK_ROWS)
 
 
-def _mixed_partial(model, X, orders):
+def _mixed_partial(model, X, orders, rule=None):
     """One mixed partial: only the features that are differentiated become variables of the jet."""
     active = [i for i, k in enumerate(orders) if k]
-    index = [orders[i] for i in active]
+    index = tuple(orders[i] for i in active)
     directions = np.eye(len(orders))[active]
-    return _evaluate(model, X, sum(index), lambda jet: jet.partial(index), directions)
+    if rule is None:
+        return _evaluate(model, X, sum(index), lambda jet: jet.partial(index), directions)
+    std = partial(rule, index=index)
+    return _evaluate(model, X, sum(index), lambda values: values, directions, std)
+
+
+def _tensor_std(model, X, order):
+    """Standard deviations of all derivatives of one order, in the shape of `Jet.tensor`."""
+
+    def spread(model, jet):
+        indices = multi_indices(jet.n_variables, order)
+        stds = [propagate_std(model, jet, a) / prod(map(factorial, a)) for a in indices]
+        below = [np.zeros((1, *stds[0].shape))] * order
+        return Jet([*below, np.stack(stds)], order, jet.n_variables)
+
+    return _evaluate(model, X, order, lambda jet: jet.tensor(order), rule=spread)
 
 
 def _drop_output_axis(model, X, values):
@@ -199,13 +231,16 @@ def _check_outputs(model, name, allowed, rule):
         )
 
 
-def jacobian(model, X) -> np.ndarray:
+def jacobian(model, X, return_std=False):
     """First derivatives of every output by every feature.
 
     Parameters
     ----------
     model : fitted regressor with m outputs and d features
     X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, where the model
+        is probabilistic.
 
     Returns
     -------
@@ -213,16 +248,20 @@ def jacobian(model, X) -> np.ndarray:
         Entry (i, j, k) is ∂y_j/∂x_k at row i, in units of y_j per unit of x_k.
     """
     check_is_fitted(model)
-    return _evaluate(model, X, 1, lambda jet: jet.tensor(1))
+    values = _evaluate(model, X, 1, lambda jet: jet.tensor(1))
+    return (values, _tensor_std(model, X, 1)) if return_std else values
 
 
-def gradient(model, X) -> np.ndarray:
+def gradient(model, X, return_std=False):
     """First derivatives of the single output.
 
     Parameters
     ----------
     model : fitted regressor with one output and d features
     X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, where the model
+        is probabilistic.
 
     Returns
     -------
@@ -234,16 +273,21 @@ def gradient(model, X) -> np.ndarray:
         The model has more than one output.
     """
     _check_outputs(model, "gradient", lambda m, d: m == 1, "one output (see jacobian)")
+    if return_std:
+        return tuple(values[:, 0] for values in jacobian(model, X, return_std=True))
     return jacobian(model, X)[:, 0]
 
 
-def hessian(model, X) -> np.ndarray:
+def hessian(model, X, return_std=False):
     """Second derivatives of each output.
 
     Parameters
     ----------
     model : fitted regressor with d features
     X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, where the model
+        is probabilistic.
 
     Returns
     -------
@@ -251,8 +295,10 @@ def hessian(model, X) -> np.ndarray:
     """
     check_is_fitted(model)
     _dry_run(model, 2)
-    values = _evaluate(model, X, 2, lambda jet: jet.tensor(2))
-    return _drop_output_axis(model, X, values)
+    values = _drop_output_axis(model, X, _evaluate(model, X, 2, lambda jet: jet.tensor(2)))
+    if not return_std:
+        return values
+    return values, _drop_output_axis(model, X, _tensor_std(model, X, 2))
 
 
 def laplacian(model, X) -> np.ndarray:

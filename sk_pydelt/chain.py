@@ -15,7 +15,7 @@ from sklearn.preprocessing import (
 
 from .jet import Jet
 
-__all__ = ["entrance", "propagate", "propagate_inverse", "warn_once"]
+__all__ = ["entrance", "propagate", "propagate_inverse", "propagate_std", "warn_once"]
 
 
 @singledispatch
@@ -67,6 +67,35 @@ def propagate_inverse(step, jet: Jet) -> Jet:
         f"through it. Use another y_scaler, or register a rule with "
         f"sk_pydelt.chain.propagate_inverse.register({name})(rule), where rule(step, jet) "
         "returns a Jet."
+    )
+
+
+@singledispatch
+def propagate_std(step, jet: Jet, index):
+    """Standard deviation of one partial derivative of what a fitted regressor predicts.
+
+    Parameters
+    ----------
+    step : fitted regressor
+    jet : Jet of shape (n, n_features_in), of order ``sum(index)``
+    index : tuple of int
+        The orders of the partial derivative, one for each variable of the jet.
+
+    Returns
+    -------
+    array of shape (n, n_outputs)
+
+    Raises
+    ------
+    TypeError
+        No rule is registered for the class of `step`: it is not known how its derivatives
+        are distributed.
+    """
+    name = type(step).__name__
+    raise TypeError(
+        f"{name} gives no standard deviation: use BayesianNeuralNetworkInterpolator, or register a "
+        f"rule with sk_pydelt.chain.propagate_std.register({name})(rule), where "
+        "rule(step, jet, index) returns an array."
     )
 
 
@@ -168,6 +197,19 @@ def _(step: Pipeline, jet):
 @propagate.register
 def _(step: BaseSearchCV, jet):
     return propagate(_best_estimator(step), jet)
+
+
+@propagate_std.register
+def _(step: Pipeline, jet, index):
+    *before, (_, last) = _active_steps(step)
+    for _, part in before:
+        jet = propagate(part, jet)
+    return propagate_std(last, jet, index)
+
+
+@propagate_std.register
+def _(step: BaseSearchCV, jet, index):
+    return propagate_std(_best_estimator(step), jet, index)
 
 
 def _active_steps(pipeline):

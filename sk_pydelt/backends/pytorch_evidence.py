@@ -1,6 +1,7 @@
 """Perceptrons fitted by evidence: the problem that is solved, and the posterior that is left."""
 
 from dataclasses import dataclass, field
+from math import factorial, prod
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ..activations import ACTIVATIONS
-from ..jet import Jet, multi_indices
+from ..jet import Jet
 from ..solvers.evidence import EvidenceFit, evidence_steps, leave_one_out, whitened_svd
 from .pytorch_jacobian import PerceptronFunction
 from .pytorch_modules import MultilayerPerceptron
@@ -180,9 +181,9 @@ class Posterior:
         with torch.inference_mode():
             return self.module.propagate(jet.map_parts(torch.tensor)).map_parts(_array)
 
-    def variances(self, jet: Jet) -> np.ndarray:
-        """Variances of the net's Taylor coefficients of the jet's order: (n_terms, n, m)."""
-        return self._map_coefficients(jet, self._variance)
+    def variance(self, jet: Jet, index) -> np.ndarray:
+        """Variance of the net's Taylor coefficient of one multi-index, the jet's order: (n, m)."""
+        return self._map_coefficient(jet, index, self._variance)
 
     def _variance(self, J):
         z = J * self.root
@@ -197,29 +198,25 @@ class Posterior:
         shrink = 1 - (1 + self.singular_values**2).rsqrt()
         return (white - (white @ self.basis * shrink) @ self.basis.T) * self.root
 
-    def sampled(self, jet: Jet, deviations) -> np.ndarray:
-        """Changes of the coefficients of the jet's order by draws: (n_terms, n, m, n_samples)."""
-        return self._map_coefficients(jet, lambda J: J @ deviations.T)
+    def changes(self, jet: Jet, index, deviations) -> np.ndarray:
+        """Changes of that coefficient by deviations of the weights: (n, m, n_samples)."""
+        return self._map_coefficient(jet, index, lambda J: J @ deviations.T)
 
-    def _map_coefficients(self, jet, function):
-        """A function of the Jacobian (n, P) of each coefficient of the highest degree, stacked."""
-        n, m = len(jet.value), self.module.layers[-1].out_features
-        n_terms = len(multi_indices(jet.n_variables, jet.order))
-        none = function(self.root.new_zeros((n, len(self.root))))
-        result = none.new_zeros((n_terms, n, m, *none.shape[1:]))
-        if n == 0:
-            return result.numpy()
-        for term, output, J in coefficient_jacobians(self.module, jet.map_parts(torch.tensor)):
-            result[term, :, output] = function(J)
-        return result.numpy()
+    def _map_coefficient(self, jet, index, function):
+        """A function of the coefficient's Jacobian (n, P) by the weights, for each output."""
+        if len(jet.value) == 0:
+            m = self.module.layers[-1].out_features
+            return np.empty((0, m, *function(self.root.new_zeros((0, len(self.root)))).shape[1:]))
+        jacobians = coefficient_jacobians(self.module, jet.map_parts(torch.tensor), index)
+        return torch.stack([function(J) for J in jacobians], dim=1).numpy()
 
 
 def _array(tensor):
     return tensor.numpy()
 
 
-def coefficient_jacobians(module, jet):
-    r"""Derivatives of Taylor coefficients by the weights, all rows in one backward pass each.
+def coefficient_jacobians(module, jet, index):
+    r"""Derivatives of one Taylor coefficient by the weights, all rows in one backward pass.
 
     With :math:`\delta_\alpha` the derivative of the coefficient by those of a layer's sums
     :math:`z_\alpha = W h_\alpha + b [\alpha = 0]`, its derivative by W is
@@ -227,12 +224,10 @@ def coefficient_jacobians(module, jet):
 
     Yields
     ------
-    term, output : int
-        Place among the multi-indices of the jet's order, and column.
-    J : tensor of shape (n, P)
+    tensor of shape (n, P), for each output
     """
+    inputs, sums, current = [], [], jet
     with torch.enable_grad():
-        inputs, sums, current = [], [], jet
         for layer in module.layers:
             if isinstance(layer, nn.Linear):
                 inputs.append(current)
@@ -241,16 +236,14 @@ def coefficient_jacobians(module, jet):
                 sums.append(current.parts)
             else:
                 current = ACTIVATIONS[module.activation].taylor(current)
-    if current.degree < jet.order:
-        return  # an affine net: all such derivatives vanish
+        target = current.partial(index) / prod(map(factorial, index))
     flat = [part for parts in sums for part in parts]
-    top = current.parts[jet.order]
-    for term in range(top.shape[0]):
-        for output in range(top.shape[2]):
-            found = torch.autograd.grad(
-                top[term, :, output].sum(), flat, retain_graph=True, allow_unused=True
-            )
-            yield term, output, _assemble(found, inputs, sums)
+    for column in target.unbind(1):
+        if not column.requires_grad:  # beyond the degree of an affine net
+            yield column.new_zeros((len(column), sum(p.numel() for p in module.parameters())))
+            continue
+        found = torch.autograd.grad(column.sum(), flat, retain_graph=True, allow_unused=True)
+        yield _assemble(found, inputs, sums)
 
 
 def _assemble(found, inputs, sums):
