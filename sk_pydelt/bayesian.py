@@ -56,7 +56,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         Frequency of the first layer of sine nets, in radians per half of a feature's range.
     n_init : int, default=3
         Starts of each net that comes into the last round.
-    max_iter : int, default=150
+    max_iter : int, default=200
         Steps of a fit, at most.
     time_budget : float, default=None
         Seconds after which no further net is begun. With None, fits are reproducible.
@@ -129,7 +129,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         activation="auto",
         omega_0="auto",
         n_init=3,
-        max_iter=150,
+        max_iter=200,
         time_budget=None,
         x_scaler=None,
         y_scaler=None,
@@ -198,7 +198,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         del self._backend
         candidates.sort(key=lambda c: -c.log_densities.sum())
         weights = pseudo_bma_weights(np.array([c.log_densities for c in candidates]), rng)
-        weights[weights < 0.02 * weights.max()] = 0
+        weights[weights < 0.1 * weights.max()] = 0
         weights /= weights.sum()
         self.candidates_ = [_row(c, w) for c, w in zip(candidates, weights)]
         self._nets = [c.posterior() for c, w in zip(candidates, weights) if w]

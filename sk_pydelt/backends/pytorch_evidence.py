@@ -125,20 +125,32 @@ class Candidate:
         return one_thread(self.problem.y.numel() * self.n_weights)
 
     def _leave_one_out(self):
+        U, s, self.basis = whitened_svd(self.problem, self.fit)
+        self.singular_values, kept = s, s**2 / (1 + s**2)
+        targets, modes = self._whitened_rows(U is None)
+        if U is None:
+            U, kept = modes, 1 / (1 + s**2)
+        if len(U) <= U.shape[1]:  # a square U: nothing may cancel
+            residuals, left = U @ ((U.T @ targets) / (1 + s**2)), (U**2) @ (1 / (1 + s**2))
+        else:
+            residuals, left = targets - U @ (kept * (U.T @ targets)), 1 - (U**2) @ kept
+        arrays = residuals.view_as(self.problem.y), left.view_as(self.problem.y), self.fit.beta
+        return leave_one_out(*(array.numpy() for array in arrays))
+
+    def _whitened_rows(self, with_modes):
+        """Targets of the linearised net, (n m,), and the Jacobian times the basis, (n m, r)."""
         problem, fit = self.problem, self.fit
-        V, s = whitened_svd(problem, fit)
-        self.basis, self.singular_values = V, s
         root = fit.alpha[problem.groups].sqrt()
-        leverage, residuals, rows = [], [], max(1, BLOCK_ENTRIES // (self.n_weights * len(fit.beta)))
+        targets, modes = [], []
+        rows = max(1, BLOCK_ENTRIES // (self.n_weights * len(fit.beta)))
         for start in range(0, len(problem.X), rows):
             part = slice(start, start + rows)
             values, jacobian = problem.function.jacobian(fit.w, problem.X[part])
-            scale = problem.row_scale[part] * fit.beta.sqrt()
-            G = jacobian.scaled(scale.flatten()).dense() / root
-            leverage.append(((G @ V) ** 2 / (1 + s**2)).sum(1).view(values.shape))
-            residuals.append(problem.row_scale[part] * (values - problem.y[part]))
-        arrays = torch.cat(residuals), fit.beta, torch.cat(leverage)
-        return leave_one_out(*(a.numpy() for a in arrays))
+            scale = (problem.row_scale[part] * fit.beta.sqrt()).flatten()
+            jacobian = jacobian.scaled(scale)
+            targets.append(scale * (values - problem.y[part]).flatten() - jacobian.times(fit.w))
+            modes += [(jacobian.dense() / root) @ self.basis] if with_modes else []
+        return torch.cat(targets), torch.cat(modes) if modes else None
 
     def posterior(self):
         """What is left of the candidate for predictions."""

@@ -209,29 +209,33 @@ def _damped_step(problem, local, fit, energy):
 
 
 def whitened_svd(problem, fit):
-    """Right singular vectors (P, r) and values (r,) of the Jacobian times √β and over √alpha.
+    """Singular vectors U (n m, r) and V (P, r), and values s (r,), of the Jacobian √β J A^-½.
 
-    The posterior covariance of the weights is A^-½ (I - V diag(s² / (1 + s²)) Vᵀ) A^-½.
+    The posterior covariance of the weights is A^-½ (I - V diag(s² / (1 + s²)) Vᵀ) A^-½. From
+    primal equations, U is None.
     """
     local = laplace(problem, fit)
     root = fit.alpha[problem.groups].sqrt()
     linalg = array_namespace(root).linalg
     if problem.dual:
-        _, s, Vh = linalg.svd(local.jacobian.dense() / root, full_matrices=False)
-        return Vh.T, s
+        U, s, Vh = linalg.svd(local.jacobian.dense() / root, full_matrices=False)
+        return U, s, Vh.T
     squares, V = linalg.eigh(local.equations.gram / root / root[:, None])
-    return V, squares.clamp(min=0).sqrt()
+    return None, squares.clamp(min=0).sqrt(), V
 
 
-def leave_one_out(residuals, beta, leverage):
+def leave_one_out(residuals, left, beta):
     r"""Log predictive density of each sample by the linearised net fitted to the others.
 
-    With r the residual, h the leverage and :math:`\sigma^2 = 1/\beta`, the residual without the
-    sample is :math:`r / (1 - h)` and its variance :math:`\sigma^2 / (1 - h)`.
+    With r the whitened residual of the linearised net, fitted to all samples, and h the leverage,
+    the residual without the sample is :math:`r / (1 - h)` and its variance :math:`1 / (1 - h)`.
 
     Parameters
     ----------
-    residuals, leverage : array of shape (n, m)
+    residuals : array of shape (n, m)
+        r, times the root of beta.
+    left : array of shape (n, m)
+        1 - h.
     beta : array of shape (m,)
 
     Returns
@@ -239,8 +243,8 @@ def leave_one_out(residuals, beta, leverage):
     array of shape (n,)
         Summed over the outputs.
     """
-    left = np.maximum(1 - leverage, 1e-12)
-    density = 0.5 * (np.log(beta * left / (2 * pi)) - beta * residuals**2 / left)
+    left = np.maximum(left, 1e-15)
+    density = 0.5 * (np.log(beta * left / (2 * pi)) - residuals**2 / left)
     return density.sum(axis=1)
 
 
