@@ -42,8 +42,9 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
               j = \partial_w \partial^k f(x, w), \quad H = \beta J^T J + A.
 
     Nets of several sizes, activations and starts compete. Each is judged by how well it predicts
-    each sample from the others (leave one out, in closed form), and the best are averaged with the
-    weights of pseudo-BMA+ (Yao et al. 2018), so that the error bars hold what the nets disagree on.
+    any three samples from the others (cross-validation of the linearised net, in closed form), and
+    the best are averaged with the weights of pseudo-BMA+ (Yao et al. 2018), so that the
+    error bars hold what the nets disagree on.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
     log_marginal_likelihood_ : float
         Of the best net, in Laplace's approximation; of the scaled targets.
     log_predictive_density_ : float
-        Sum of its leave-one-out log densities, of the scaled targets.
+        Sum of the log densities of samples held out, of the scaled targets.
     effective_dof_ : float, or array of shape (m,) where y was 2-D
         Parameters that the data determine, in the best net.
     candidates_ : list of dict

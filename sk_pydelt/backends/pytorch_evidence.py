@@ -11,7 +11,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ..activations import ACTIVATIONS
 from ..jet import Jet
-from ..solvers.evidence import EvidenceFit, evidence_steps, leave_one_out, whitened_svd
+from ..solvers.evidence import EvidenceFit, evidence_steps, held_out_densities, whitened_svd
 from .pytorch_jacobian import PerceptronFunction
 from .pytorch_modules import MultilayerPerceptron
 from .pytorch_net import one_thread
@@ -119,23 +119,28 @@ class Candidate:
         """Go on with the fit for some steps, and judge it: sets `log_densities`, (n,)."""
         with torch.no_grad(), self._threads():
             evidence_steps(self.problem, self.fit, n_iter)
-            self.log_densities = self._leave_one_out()
+            self.log_densities = self._held_out()
 
     def _threads(self):
         return one_thread(self.problem.y.numel() * self.n_weights)
 
-    def _leave_one_out(self):
+    def _held_out(self):
         U, s, self.basis = whitened_svd(self.problem, self.fit)
-        self.singular_values, kept = s, s**2 / (1 + s**2)
+        self.singular_values, left = s, 1 / (1 + s**2)
         targets, modes = self._whitened_rows(U is None)
+        square = U is not None and len(U) <= U.shape[1]
         if U is None:
-            U, kept = modes, 1 / (1 + s**2)
-        if len(U) <= U.shape[1]:  # a square U: nothing may cancel
-            residuals, left = U @ ((U.T @ targets) / (1 + s**2)), (U**2) @ (1 / (1 + s**2))
+            U, shares = modes, left
         else:
-            residuals, left = targets - U @ (kept * (U.T @ targets)), 1 - (U**2) @ kept
-        arrays = residuals.view_as(self.problem.y), left.view_as(self.problem.y), self.fit.beta
-        return leave_one_out(*(array.numpy() for array in arrays))
+            shares = left if square else s**2 * left
+        residuals = U @ (shares * (U.T @ targets))
+
+        def precision(places):
+            block = (U[places] * shares) @ U[places].T
+            return (block if square else torch.eye(len(places), dtype=U.dtype) - block).numpy()
+
+        residuals = (residuals if square else targets - residuals).view_as(self.problem.y)
+        return held_out_densities(precision, residuals.numpy(), self.fit.beta.numpy())
 
     def _whitened_rows(self, with_modes):
         """Targets of the linearised net, (n m,), and the Jacobian times the basis, (n m, r)."""

@@ -9,11 +9,12 @@ from array_api_compat import array_namespace
 
 from .levenberg_marquardt import DualEquations, PrimalEquations
 
-__all__ = ["EvidenceFit", "evidence_steps", "leave_one_out", "pseudo_bma_weights", "whitened_svd"]
+__all__ = ["EvidenceFit", "evidence_steps", "held_out_densities", "pseudo_bma_weights", "whitened_svd"]
 
 PRECISION_RANGE = 1e-10, 1e10  # of the priors, whose scaled data are near 1
 MAX_NOISE_PRECISION = 1e14  # exact data of unit variance are interpolated to 1e-7
 FIRST_DAMPING = 1e-3  # of the mean diagonal entry of JᵀJ
+MAX_CONDITION = 1e9  # of C, above which its small eigenvalues are taken from J itself
 MAX_TRIALS = 12  # of damping in one step
 STALL_TOLERANCE = 1e-3  # change of the log evidence in a step ...
 STALL_STEPS = 5  # ... that ends a fit after so many steps in a row
@@ -69,16 +70,32 @@ class DualLaplace:
     def determine(self):
         """Log determinant, dof of each group, and n - γ of each output; None where singular."""
         fit, problem = self.fit, self.problem
-        C = self.jacobian.gram(1 / fit.alpha[problem.groups])
+        prior = fit.alpha[problem.groups]
+        C = self.jacobian.gram(1 / prior)
         C.diagonal().add_(1)
-        factor, failed = array_namespace(C).linalg.cholesky_ex(C)
-        if failed:
-            return None
-        inverse = factor.cholesky_inverse()
+        logdet, inverse = self._invert(C, prior)
         traces = self.jacobian.traces(inverse)
         dof = _sum_groups(traces, problem.classes, fit.alpha) / fit.alpha
-        self.shares = inverse.diagonal().view(self.residuals.shape)
-        return 2 * float(factor.diagonal().log().sum()), dof, self.shares.sum(0)
+        return logdet, dof, inverse.diagonal().view(self.residuals.shape).sum(0)
+
+    def _invert(self, C, prior):
+        """Log determinant and inverse of C; where rounding would spoil them, from J itself."""
+        linalg = array_namespace(C).linalg
+        if float(C.diagonal().max()) < MAX_CONDITION:
+            factor, failed = linalg.cholesky_ex(C)
+            if not failed:
+                return 2 * float(factor.diagonal().log().sum()), factor.cholesky_inverse()
+        U, s, _ = linalg.svd(self.jacobian.dense() / prior.sqrt(), full_matrices=False)
+        return float((s**2).log1p().sum()), complement(U, s)
+
+
+def complement(U, s):
+    """(I + U s² Uᵀ)⁻¹, with nothing that cancels where U is square."""
+    if len(U) <= U.shape[1]:
+        return (U / (1 + s**2)) @ U.T
+    inverse = -(U * (s**2 / (1 + s**2))) @ U.T
+    inverse.diagonal().add_(1)
+    return inverse
 
 
 class PrimalLaplace:
@@ -224,32 +241,48 @@ def whitened_svd(problem, fit):
     return None, squares.clamp(min=0).sqrt(), V
 
 
-def leave_one_out(residuals, left, beta):
-    r"""Log predictive density of each sample by the linearised net fitted to the others.
+def held_out_densities(precision, residuals, beta, fold_size=3, n_repeats=3):
+    r"""Log predictive density of each sample by the linearised net fitted without its fold.
 
-    With r the whitened residual of the linearised net, fitted to all samples, and h the leverage,
-    the residual without the sample is :math:`r / (1 - h)` and its variance :math:`1 / (1 - h)`.
+    The whitened targets of the linearised net are Gaussian with covariance C. Given the others,
+    those of a fold F have the precision :math:`Q_{FF}`, a block of :math:`Q = C^{-1}`, and errors
+    :math:`Q_{FF}^{-1} r_F` with r the residuals of the net fitted to all samples: so the
+    cross-validation of a linear model costs no fit (Rasmussen & Williams 2006, section 5.4.2).
 
     Parameters
     ----------
+    precision : callable
+        From places (k,) of whitened targets, row by row, to the block of Q, (k, k).
     residuals : array of shape (n, m)
-        r, times the root of beta.
-    left : array of shape (n, m)
-        1 - h.
+        r, whitened.
     beta : array of shape (m,)
+    fold_size : int, default=3
+        Samples left out together. Single ones flatter nets that pass through all samples.
+    n_repeats : int, default=3
+        Partitions into folds, always the same, over which densities are averaged.
 
     Returns
     -------
     array of shape (n,)
         Summed over the outputs.
     """
-    left = np.maximum(left, 1e-15)
-    density = 0.5 * (np.log(beta * left / (2 * pi)) - residuals**2 / left)
-    return density.sum(axis=1)
+    n, m = residuals.shape
+    rng, total = np.random.RandomState(0), np.zeros((n, m))
+    for _ in range(n_repeats):
+        for fold in np.array_split(rng.permutation(n), -(-n // fold_size)):
+            places = (fold[:, None] * m + np.arange(m)).ravel()
+            Q = precision(places)
+            Q[np.diag_indices_from(Q)] += 1e-15
+            covariance = np.linalg.inv(Q)
+            errors = covariance @ residuals[fold].ravel()
+            spread = np.maximum(covariance.diagonal(), 1.0)
+            density = -0.5 * (errors**2 / spread + np.log(2 * pi * spread))
+            total[fold] += density.reshape(-1, m)
+    return (total / n_repeats + 0.5 * np.log(beta)).sum(axis=1)
 
 
 def pseudo_bma_weights(log_densities, rng, n_bootstrap=1000):
-    r"""Weights of models from their pointwise leave-one-out log densities.
+    r"""Weights of models from the log predictive densities of samples held out.
 
     Pseudo-BMA+ (Yao, Vehtari, Simpson & Gelman 2018, "Using stacking to average Bayesian predictive
     distributions"): each of many Bayesian bootstraps of the samples gives a model the weight
