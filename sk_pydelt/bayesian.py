@@ -1,7 +1,6 @@
 """Bayesian neural interpolation: exact derivatives with error bars, and nothing to tune."""
 
 from importlib import import_module
-from itertools import product
 from numbers import Integral, Real
 from time import monotonic
 
@@ -18,12 +17,34 @@ from .solvers.evidence import pseudo_bma_weights
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
-SMOOTH = ("tanh", "swish", "softplus", "rational")
-LAYERS = {1: ((8,), (8, 8)), 2: ((8, 8), (16, 16))}  # by number of features, the last for more
-SINES_1D = (((16, 16), 4.0), ((16, 16), 12.0), ((32, 32), 40.0))
-SINES = (((16, 16), 2.0), ((16, 16), 6.0))
+# What competes where nothing is given: hidden layers, activation, frequency of a sine.
+CURVES = (
+    ((8,), "rational", 1.0),
+    ((8,), "swish", 1.0),
+    ((8, 8), "tanh", 1.0),
+    ((8, 8, 8), "tanh", 1.0),
+    ((8, 8), "swish", 1.0),
+    ((8, 8), "softplus", 1.0),
+    ((32,), "sine", 20.0),
+    ((48,), "sine", 60.0),
+    ((8, 8), "sine", 8.0),
+    ((12, 12), "sine", 12.0),
+    ((32, 32), "sine", 40.0),
+)
+FIELDS = (
+    ((8, 8), "tanh", 1.0),
+    ((8, 8, 8), "tanh", 1.0),
+    ((16, 16), "tanh", 1.0),
+    ((8, 8), "swish", 1.0),
+    ((16, 16), "swish", 1.0),
+    ((8, 8), "softplus", 1.0),
+    ((16, 16), "softplus", 1.0),
+    ((8, 8), "rational", 1.0),
+    ((12, 12), "sine", 3.0),
+    ((16, 16), "sine", 8.0),
+)
 FIRST_STEPS = 40  # of every candidate; then the best go on
-SMALL_NET = 150  # weights: so small a net takes all its starts in the first round
+SMALL_NET = 200  # weights: so small a net takes all its starts in the first round
 FINALISTS = 3
 BLOCK_ROWS = 256  # rows whose Jacobians by the weights are held at once
 
@@ -221,7 +242,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
             return deadline is None or monotonic() < deadline
 
         entered = []
-        settings = self._portfolio(*X.shape)
+        settings = self._portfolio(X.shape[1])
         for setting in settings:
             entered += [begin(setting)] if not entered or in_time() else []
             starts = self.n_init if entered[-1].n_weights <= SMALL_NET else 1
@@ -235,23 +256,20 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
                 candidate.run(max(0, self.max_iter - FIRST_STEPS))
         return entered
 
-    def _portfolio(self, n_samples, n_features):
+    def _portfolio(self, n_features):
         """The triples (hidden_layers, activation, omega_0) that compete."""
-        layers = LAYERS[min(n_features, max(LAYERS))]
-        sines = SINES_1D if n_features == 1 else SINES
-        if not isinstance(self.hidden_layers, str):
-            given = _check_layers(self.hidden_layers)
-            layers, sines = (given,), tuple({omega: (given, omega) for _, omega in sines}.values())
-        if self.omega_0 != "auto":
-            sines = tuple({sizes: (sizes, self.omega_0) for sizes, _ in sines}.values())
-        if self.activation == "auto":
-            smooth = list(product(layers, SMOOTH))
-        else:
-            smooth = [] if self.activation == "sine" else [(size, self.activation) for size in layers]
-        found = [(tuple(sizes), name, 1.0) for sizes, name in smooth]
-        if self.activation in ("auto", "sine"):
-            found += [(tuple(sizes), "sine", float(omega)) for sizes, omega in sines]
-        return found
+        found = {}
+        for sizes, activation, omega in CURVES if n_features == 1 else FIELDS:
+            if self.activation != "auto":
+                if (activation == "sine") != (self.activation == "sine"):
+                    continue
+                activation = self.activation
+            if not isinstance(self.hidden_layers, str):
+                sizes = _check_layers(self.hidden_layers)
+            if activation == "sine" and self.omega_0 != "auto":
+                omega = float(self.omega_0)
+            found[sizes, activation, omega] = None  # a set that keeps its order
+        return list(found)
 
     def _record(self, candidates, weights):
         best = candidates[0]
