@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .activations import ACTIVATIONS
 from .base import BaseInterpolator
+from .calculus import check_places
 from .chain import propagate, propagate_inverse, propagate_std
 from .jet import Jet
 from .solvers.evidence import pseudo_bma_weights
@@ -87,7 +88,8 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
     Attributes
     ----------
     noise_std_ : float, or array of shape (m,) where y was 2-D
-        Estimated standard deviation of the noise, in units of y.
+        Estimated standard deviation of the noise, in units of y; NaN where `y_scaler` does more
+        than scale and shift each output alone.
     alpha_ : array of shape (n_groups,)
         Prior precisions of the best net, layer by layer: weights (in the first layer those of each
         feature apart), biases.
@@ -97,6 +99,8 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         Sum of the log densities of samples held out, of the scaled targets.
     effective_dof_ : float, or array of shape (m,) where y was 2-D
         Parameters that the data determine, in the best net.
+    n_iter_ : int
+        Steps of the best net.
     candidates_ : list of dict
         What was tried, best first: hidden_layers, activation, omega_0, seed, n_iter, n_weights,
         log_marginal_likelihood, log_predictive_density, weight (in the average).
@@ -212,7 +216,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
     def _fit_scaled(self, X, y, sample_weight):
         self._backend = import_module(".backends.pytorch_evidence", __package__)
         rng = check_random_state(self.random_state)
-        candidates = self._race(X, y, sample_weight, rng)
+        candidates = self._race(*_merge_copies(X, y, sample_weight), rng)
         del self._backend
         candidates.sort(key=lambda c: -c.log_densities.sum())
         weights = pseudo_bma_weights(np.array([c.log_densities for c in candidates]), rng)
@@ -271,8 +275,12 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         best = candidates[0]
         one = self._y_ndim == 1
         variance = sum(w / c.fit.beta.numpy() for c, w in zip(candidates, weights))
-        noise = np.sqrt(variance) * _output_scale(self.y_scaler_, len(variance))
+        try:
+            noise = np.sqrt(variance) * _output_scale(self.y_scaler_, len(variance))
+        except TypeError:
+            noise = np.full(len(variance), np.nan)
         self.noise_std_ = float(noise[0]) if one else noise
+        self.n_iter_ = best.fit.n_iter
         self.alpha_ = best.fit.alpha.numpy()
         self.log_marginal_likelihood_ = best.fit.log_evidence
         self.log_predictive_density_ = float(best.log_densities.sum())
@@ -298,7 +306,8 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         return (order, *(0,) * (d - 1))
 
     def _over_blocks(self, X, order, function):
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        check_places(X)
+        X = validate_data(self, X, reset=False, dtype=np.float64, order="C")
         blocks = [X[start : start + BLOCK_ROWS] for start in range(0, len(X), BLOCK_ROWS)]
         return np.concatenate([function(Jet.variables(rows, order)) for rows in blocks])
 
@@ -350,6 +359,14 @@ def _check_layers(sizes):
             f"whole number >= 1, such as (16, 16); got {sizes!r}."
         )
     return tuple(int(k) for k in sizes)
+
+
+def _merge_copies(X, y, weight):
+    """Distinct samples in a fixed order, and their weights: no fit depends on the order of rows."""
+    samples = np.column_stack([X, y.round(12)])  # the scaler's rounding does depend on it
+    samples, row = np.unique(samples, axis=0, return_inverse=True)
+    weight = np.bincount(row.ravel(), weight).astype(float)
+    return samples[:, : X.shape[1]], samples[:, X.shape[1] :], weight
 
 
 def _setting(candidate):

@@ -16,7 +16,7 @@ MAX_SIDE = 2**13  # side of the largest system (512 MiB in float64)
 FIRST_DAMPING = 1e-2  # of the mean diagonal entry of JᵀJ
 MAX_TRIALS = 40  # of damping in one step
 LOSS_TOLERANCE = 1e-26  # a sum of squares as small as this is zero
-STALL_TOLERANCE = 1e-9  # relative fall of the loss in a step ...
+STALL_TOLERANCE = 1e-9, 1e-18  # relative and absolute fall of the loss in a step ...
 STALL_STEPS = 20  # ... that ends the search after so many steps in a row
 STEP_TOLERANCE = 1e-15  # length of a step, relative to that of the weights
 GRADIENT_TOLERANCE = 1e-18  # largest entry of half the gradient
@@ -243,7 +243,9 @@ class LevenbergMarquardt:
         return False
 
     def _watch(self, loss, new_loss):
-        self.stalled = self.stalled + 1 if loss - new_loss < STALL_TOLERANCE * loss else 0
+        relative, absolute = STALL_TOLERANCE
+        small = loss - new_loss < max(relative * loss, absolute)
+        self.stalled = self.stalled + 1 if small else 0
         if self.stalled == STALL_STEPS:
             self.stop_reason = "loss"
 
