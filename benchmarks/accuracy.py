@@ -122,9 +122,7 @@ def wave(seed):
 
     with mpmath.workdps(40):
         taylor = [mpmath.taylor(lambda v: f(v, mpmath), mpmath.mpf(float(v)), 3) for v in t[:, 0]]
-    truth = {
-        k: np.array([[float(c[k] * mpmath.factorial(k))] for c in taylor]) for k in range(4)
-    }
+    truth = {k: np.array([[float(c[k] * mpmath.factorial(k))] for c in taylor]) for k in range(4)}
     return Problem(x, f(x), t, truth, 3, 6 / 199)
 
 
@@ -231,8 +229,8 @@ def gaussian_process(kernel, problem, seed):
         return process.predict(to_unit(X)).reshape(len(X), -1) * scale + mean
 
     noise = process.kernel_.k2.noise_level
-    std = process.predict(to_unit(problem.X_test), return_std=True)[1].reshape(len(problem.X_test), -1)
-    std = np.sqrt(np.maximum(std**2 - noise, 0)) * scale
+    _, std = process.predict(to_unit(problem.X_test), return_std=True)
+    std = np.sqrt(np.maximum(std.reshape(len(std), -1) ** 2 - noise, 0)) * scale
     return Answer(_by_differences(predict, problem), {0: std})
 
 
@@ -353,7 +351,8 @@ def table(rows):
         if not here:
             continue
         orders = [k for k in range(4) if any(f"rmse{k}" in row for row in here)]
-        heads = ["method", *(f"RMSE, order {k}" for k in orders), "95 % bands hold", "seconds", "runs"]
+        errors = [f"RMSE, order {k}" for k in orders]
+        heads = ["method", *errors, "95 % bands hold", "seconds", "runs"]
         lines += [f"\n### {name}\n", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
         for method in METHODS:
             runs = [row for row in here if row["method"] == method]

@@ -1,6 +1,6 @@
 """Smooth functions and their exact derivatives from noisy or sparse samples.
 
-Estimators: `NeuralNetworkInterpolator`, `SplineInterpolator`.
+Estimators: `NeuralNetworkInterpolator`, `BayesianNeuralNetworkInterpolator`, `SplineInterpolator`.
 Derivatives of any fitted model: `differentiate`, `gradient`, `jacobian`, `hessian`, `laplacian`,
 `divergence`, `curl`, `strain_rate`.
 Rules for further scikit-learn steps: `sk_pydelt.chain.propagate.register`.
@@ -11,6 +11,7 @@ PyTorch is loaded when a net is fitted, not before.
 
 from importlib.metadata import version
 
+from .bayesian import BayesianNeuralNetworkInterpolator
 from .calculus import (
     Derivative,
     curl,
@@ -22,7 +23,6 @@ from .calculus import (
     laplacian,
     strain_rate,
 )
-from .bayesian import BayesianNeuralNetworkInterpolator
 from .neural import NeuralNetworkInterpolator
 from .spline import SplineInterpolator
 

@@ -97,9 +97,7 @@ def test_dual_and_primal_agree_with_dense_algebra(rng, m):
         logdet = float(torch.logdet(H) - prior.log().sum())
         share = 1 - prior * covariance.diagonal()
         dof = [float(share[problem.groups == g].sum()) for g in range(problem.n_groups)]
-        used = [
-            float(b * (J[:, o] @ covariance * J[:, o]).sum()) for o, b in enumerate(fit.beta)
-        ]
+        used = [float(b * (J[:, o] @ covariance * J[:, o]).sum()) for o, b in enumerate(fit.beta)]
         for kind in (DualLaplace, PrimalLaplace):
             found = kind(problem, fit).determine()
             assert found[0] == pytest.approx(logdet, rel=1e-9)

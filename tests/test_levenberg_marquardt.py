@@ -1,4 +1,4 @@
-"""Levenberg–Marquardt: its step against dense algebra, its Jacobian against torch.func, its ends."""
+"""Levenberg–Marquardt: step against dense algebra, Jacobian against torch.func, and its ends."""
 
 import numpy as np
 import pytest
@@ -93,10 +93,9 @@ def test_the_layered_jacobian_is_its_matrix(rng):
     p, u = tensor(rng, J.shape[1]), tensor(rng, 18)
     assert_allclose(jacobian.times(p), J @ p, rtol=1e-10)
     assert_allclose(jacobian.transposed_times(u), J.T @ u, rtol=1e-10, atol=1e-13)
-    inverse, start = [], 0
-    for n_out, n_in in function.shapes:  # one number for each input of a layer, one for its biases
-        inverse += [torch.arange(1.0, n_in + 1).repeat(n_out) + start, torch.full((n_out,), 0.5)]
-        start += 1
+    inverse = []  # one number for each input of a layer, one for its biases
+    for layer, (n_out, n_in) in enumerate(function.shapes):
+        inverse += [torch.arange(1.0, n_in + 1).repeat(n_out) + layer, torch.full((n_out,), 0.5)]
     inverse = torch.cat(inverse).double()
     assert_allclose(jacobian.gram(inverse), (J * inverse) @ J.T, rtol=1e-10)
     M = tensor(rng, 18, 18)

@@ -269,7 +269,7 @@ def _assemble(found, inputs, sums):
     for h, parts in zip(inputs, sums):
         n, n_out = parts[0].shape[1:]
         weight, bias = 0.0, parts[0].new_zeros((n, n_out))
-        for k, part in enumerate(parts):
+        for k in range(len(parts)):
             delta = found[place + k]
             if delta is None:
                 continue

@@ -102,7 +102,6 @@ class LayeredJacobian:
             start += delta.shape[1] * (n_in + 1)
         return total
 
-
     def traces(self, M):
         """Traces of M K for the Gram matrix K of the weights of each input, and of the biases.
 
@@ -132,7 +131,8 @@ class PerceptronFunction:
     """
 
     def __init__(self, module):
-        self.shapes = [layer.weight.shape for layer in module.layers if isinstance(layer, nn.Linear)]
+        dense = [layer for layer in module.layers if isinstance(layer, nn.Linear)]
+        self.shapes = [layer.weight.shape for layer in dense]
         self.activation = next(a for a in module.layers if not isinstance(a, nn.Linear))
 
     def layers(self, w):

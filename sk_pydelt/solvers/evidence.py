@@ -9,7 +9,13 @@ from array_api_compat import array_namespace
 
 from .levenberg_marquardt import DualEquations, PrimalEquations
 
-__all__ = ["EvidenceFit", "evidence_steps", "held_out_densities", "pseudo_bma_weights", "whitened_svd"]
+__all__ = [
+    "EvidenceFit",
+    "evidence_steps",
+    "held_out_densities",
+    "pseudo_bma_weights",
+    "whitened_svd",
+]
 
 PRECISION_RANGE = 1e-10, 1e10  # of the priors, whose scaled data are near 1
 MAX_NOISE_PRECISION = 1e14  # exact data of unit variance are interpolated to 1e-7
@@ -54,8 +60,9 @@ class DualLaplace:
     r"""Laplace's approximation at w from a system of the size of the residuals.
 
     With J the Jacobian times :math:`\sqrt\beta`, A the prior precisions and
-    :math:`C = I + J A^{-1} J^T`, the Hessian's log determinant is that of A and of C, and a group's
-    effective number of parameters is :math:`\gamma_g = \operatorname{tr}(C^{-1} J_g J_g^T)/\alpha_g`.
+    :math:`C = I + J A^{-1} J^T`, the Hessian's log determinant is that of A and of C, and the
+    effective number of parameters of a group is
+    :math:`\gamma_g = \operatorname{tr}(C^{-1} J_g J_g^T)/\alpha_g`.
     """
 
     def __init__(self, problem, fit):
@@ -182,7 +189,8 @@ def evidence_steps(problem, fit, n_iter, n_warm=10):
         if fit.n_iter >= n_warm:
             settled = residuals is None or fit.stalled >= STALL_STEPS
             fit.converged = settled and fit.n_iter > 2 * n_warm
-            _reestimate(problem, fit, dof, left, local.residuals if residuals is None else residuals)
+            residuals = local.residuals if residuals is None else residuals
+            _reestimate(problem, fit, dof, left, residuals)
 
 
 def _record(problem, fit, energy, logdet, dof):
