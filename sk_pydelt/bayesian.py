@@ -127,7 +127,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
     >>> import numpy as np
     >>> from sk_pydelt import BayesianNeuralNetworkInterpolator
     >>> x = np.linspace(0, 6, 60).reshape(-1, 1)
-    >>> y = np.sin(x).ravel() + 0.05 * np.random.default_rng(0).standard_normal(60)
+    >>> y = np.sin(x).ravel() + 0.1 * np.random.default_rng(0).standard_normal(60)
     >>> model = BayesianNeuralNetworkInterpolator((8,), "tanh", random_state=0).fit(x, y)
     >>> rate, std = model.differentiate(order=1)([[1.0]], return_std=True)
     >>> bool(abs(rate[0] - np.cos(1.0)) < 3 * std[0]), round(model.noise_std_, 1)
