@@ -24,23 +24,30 @@ class LevenbergMarquardtNet(SkorchNet):
 
     def train_step(self, batch, **fit_params):
         """One accepted step; the loss returned is that of the weights before."""
-        self._set_training(False)  # nothing random: the search compares losses to the last digit
-        X, (y, *weight) = batch
-        scale = ((weight[0] if weight else torch.ones_like(y[:, :1])) / y.numel()).sqrt()
+        if self.module_.training:
+            self._set_training(False)  # nothing random: losses are compared to the last digit
         with torch.no_grad():
-            problem = _Problem(self.module_, X, y, scale, self.alpha)
+            if getattr(self, "problem_", None) is None:  # the batch is all samples, always
+                self.problem_ = _Problem(self.module_, *batch, self.alpha)
             w = parameters_to_vector(self.module_.parameters())
-            loss, equations = problem.linearise(w)
-            new, _ = self.search_.step(w, loss, equations, problem.evaluate, problem.prior)
+            loss, equations = self.problem_.linearise(w)
+            evaluate, prior = self.problem_.evaluate, self.problem_.prior
+            new, _ = self.search_.step(w, loss, equations, evaluate, prior)
             vector_to_parameters(new, self.module_.parameters())
         return {"loss": torch.as_tensor(loss)}
+
+    def on_train_end(self, net, **kwargs):
+        self.problem_ = None  # it holds the samples
+        super().on_train_end(net, **kwargs)
 
 
 class _Problem:
     """The loss of a module as a sum of squares of scaled residuals and of weights."""
 
-    def __init__(self, module, X, y, scale, alpha):
+    def __init__(self, module, X, y_and_weight, alpha):
         self.function = weight_function(module)
+        y, *weight = y_and_weight
+        scale = ((weight[0] if weight else torch.ones_like(y[:, :1])) / y.numel()).sqrt()
         self.X, self.y, self.scale = X, y, scale
         parts = [torch.full_like(p, alpha * (p.ndim > 1)) for p in module.parameters()]
         self.prior = parameters_to_vector(parts)

@@ -1,5 +1,7 @@
 """Levenberg–Marquardt: damped steps of regularised nonlinear least squares, and when to stop."""
 
+from functools import cached_property
+
 from array_api_compat import array_namespace
 
 __all__ = [
@@ -121,8 +123,17 @@ class DualEquations:
         self.jacobian, self.r = jacobian, r
         self.gradient = jacobian.transposed_times(r)
 
+    @cached_property
+    def _gram(self):
+        ones = array_namespace(self.gradient).ones_like(self.gradient)
+        return self.jacobian.gram(ones)
+
     def step(self, w, prior, damping):
         """The p that minimises |r + J p|² + Σ prior (w + p)² + damping |p|²."""
+        if not prior.any():  # one Gram matrix serves all dampings
+            A = self._gram.clone()
+            A.diagonal().add_(damping)
+            return -self.jacobian.transposed_times(solve_positive(A, self.r[:, None])[:, 0])
         inverse = 1 / (prior + damping)
         p0 = -inverse * prior * w
         A = self.jacobian.gram(inverse)
@@ -132,8 +143,7 @@ class DualEquations:
 
     def scale(self):
         """The mean diagonal entry of JᵀJ."""
-        ones = array_namespace(self.gradient).ones_like(self.gradient)
-        return float(self.jacobian.gram(ones).trace()) / len(ones)
+        return float(self._gram.trace()) / len(self.gradient)
 
 
 def linearise(jacobian, n_rows, n_outputs, n_weights):
