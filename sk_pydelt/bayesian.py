@@ -18,6 +18,7 @@ from .solvers.evidence import pseudo_bma_weights
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
+SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.piecewise_linear]
 # What competes where nothing is given: hidden layers, activation, frequency of a sine.
 CURVES = (
     ((8,), "rational", 1.0),
@@ -69,8 +70,8 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
     hidden_layers : sequence of int or "auto", default="auto"
         Width of each hidden layer.
     activation : str, default="auto"
-        A smooth activation of `NeuralNetworkInterpolator`, or "auto" for a portfolio of "tanh",
-        "swish", "softplus", "rational" and "sine" at several frequencies.
+        An activation of `NeuralNetworkInterpolator` other than "relu", or "auto" for a portfolio
+        of "tanh", "swish", "softplus", "rational" and "sine" at several frequencies.
     omega_0 : float or "auto", default="auto"
         Frequency of the first layer of sine nets, in radians per half of a feature's range.
     n_init : int, default=3
@@ -137,7 +138,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
     _parameter_constraints = {
         **BaseInterpolator._parameter_constraints,
         "hidden_layers": ["array-like", StrOptions({"auto"})],
-        "activation": [StrOptions({"auto", *ACTIVATIONS})],
+        "activation": [StrOptions({"auto", *SMOOTH})],
         "omega_0": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],

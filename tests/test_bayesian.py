@@ -272,6 +272,12 @@ def test_the_portfolio_and_what_restricts_it():
     assert BayesianNeuralNetworkInterpolator((7,), "tanh")._portfolio(3) == [((7,), "tanh", 1.0)]
 
 
+def test_a_hopeless_size_is_refused():
+    x = np.linspace(0, 1, 9000)[:, None]
+    with pytest.raises(ValueError, match="size 9000 .*smaller hidden_layers"):
+        quick(hidden_layers=(80, 80)).fit(x, x.ravel() ** 2)
+
+
 def test_candidates_and_attributes():
     x, y = noisy(30)
     model = BayesianNeuralNetworkInterpolator((4,), n_init=1, max_iter=15, random_state=0)
@@ -315,6 +321,7 @@ def test_sample_weight_counts_copies():
     [
         ({"hidden_layers": (0,)}, r'must be "auto" or name the width.*got \(0,\)'),
         ({"activation": "tan"}, "'activation'.*Got 'tan'"),
+        ({"activation": "relu"}, "'activation'.*Got 'relu'"),
         ({"omega_0": 0}, "'omega_0'"),
         ({"n_init": 0}, "'n_init'"),
         ({"max_iter": 0}, "'max_iter'"),

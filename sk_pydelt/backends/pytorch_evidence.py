@@ -12,6 +12,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from ..activations import ACTIVATIONS
 from ..jet import Jet
 from ..solvers.evidence import EvidenceFit, evidence_steps, held_out_densities, whitened_svd
+from ..solvers.levenberg_marquardt import MAX_SIDE
 from .pytorch_jacobian import PerceptronFunction
 from .pytorch_modules import MultilayerPerceptron
 from .pytorch_net import one_thread
@@ -49,6 +50,14 @@ class EvidenceProblem:
             n_groups = bias + 1
         self.classes, self.groups, self.n_groups = torch.cat(classes), torch.cat(groups), n_groups
         self.dual = y.numel() <= DUAL_ADVANTAGE * len(self.groups)
+        side = y.numel() if self.dual else len(self.groups)
+        if side > MAX_SIDE:
+            raise ValueError(
+                f"The evidence needs a linear system of size {side} in each step, and at most "
+                f"{MAX_SIDE} is possible: the net has {len(self.groups)} weights and the data "
+                f"{y.numel()} targets. Use smaller hidden_layers, or NeuralNetworkInterpolator("
+                "solver='adam', early_stopping=True)."
+            )
 
     def residuals(self, values):
         """Errors of the values, times the roots of the weights: (n, m)."""
