@@ -60,6 +60,30 @@ class DifferentiableMixin:
         """Strain-rate tensor of a velocity field, (n, d, d); see `sk_pydelt.strain_rate`."""
         return calculus.strain_rate(self, X)
 
+    def vorticity(self, X) -> np.ndarray:
+        """Vorticity of a flow, the curl by another name; see `sk_pydelt.vorticity`."""
+        return calculus.vorticity(self, X)
+
+    def directional_derivative(self, X, direction, order=1) -> np.ndarray:
+        """Derivative along a direction, (n,) or (n, m); see `sk_pydelt.directional_derivative`."""
+        return calculus.directional_derivative(self, X, direction, order)
+
+    def biharmonic(self, X) -> np.ndarray:
+        """Laplacian of the Laplacian, (n,) or (n, m); see `sk_pydelt.biharmonic`."""
+        return calculus.biharmonic(self, X)
+
+    def derivatives(self, X, orders) -> list:
+        """Several mixed partials, each (n,) or (n, m); see `sk_pydelt.derivatives`."""
+        return calculus.derivatives(self, X, orders)
+
+    def average_marginal_effects(self, X, *, sample_weight=None) -> calculus.MarginalEffects:
+        """Derivatives averaged over rows; see `sk_pydelt.average_marginal_effects`."""
+        return calculus.average_marginal_effects(self, X, sample_weight=sample_weight)
+
+    def integrate(self, a, b, *, tol=1e-9):
+        """Integral of a curve from a to b; see `sk_pydelt.integrate`."""
+        return calculus.integrate(self, a, b, tol=tol)
+
 
 class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
     """Template of an interpolator: checks and scales the data, and leaves the fit to its hooks.

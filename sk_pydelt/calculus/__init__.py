@@ -1,0 +1,39 @@
+"""Derivatives of fitted models: `differentiate`, vector calculus, averages and integrals."""
+
+from .derivative import Derivative, derivatives, differentiate
+from .effects import MarginalEffects, average_marginal_effects
+from .evaluation import BLOCK_ROWS, check_places
+from .integration import integrate
+from .operators import (
+    biharmonic,
+    curl,
+    directional_derivative,
+    divergence,
+    gradient,
+    hessian,
+    jacobian,
+    laplacian,
+    strain_rate,
+    vorticity,
+)
+
+__all__ = [
+    "BLOCK_ROWS",
+    "Derivative",
+    "MarginalEffects",
+    "average_marginal_effects",
+    "biharmonic",
+    "check_places",
+    "curl",
+    "derivatives",
+    "differentiate",
+    "directional_derivative",
+    "divergence",
+    "gradient",
+    "hessian",
+    "integrate",
+    "jacobian",
+    "laplacian",
+    "strain_rate",
+    "vorticity",
+]

@@ -1,0 +1,225 @@
+"""`differentiate`, and the `Derivative` that it returns."""
+
+import copy
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..jet import multi_indices
+from .evaluation import (
+    check_order,
+    drop_output_axis,
+    dry_run,
+    evaluate,
+    feature_names,
+    mixed_partial,
+    n_features,
+    partial_std,
+    tensor_std,
+)
+from .frames import check_container, make_frame
+
+__all__ = ["Derivative", "derivatives", "differentiate"]
+
+
+def differentiate(model, order=1) -> "Derivative":
+    """A derivative of a fitted model, as a function of X in the units of the data.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        One of this package's interpolators, or any scikit-learn regressor, transformer, pipeline
+        or search whose steps have rules (see `sk_pydelt.chain`). The derivative belongs to the
+        model as it is now: it keeps a copy.
+    order : int, tuple of int or dict of int, default=1
+        An int k >= 1 is the tensor of all partial derivatives of order k; a tuple, one order
+        for each feature, is that one mixed partial derivative, and so is a dict from names of
+        features to their orders (those not named are 0).
+
+    Returns
+    -------
+    Derivative
+
+    Raises
+    ------
+    ValueError
+        The order is not a positive whole number, or a tuple of another length than the
+        number of features, or names a feature that the model does not have.
+    TypeError
+        A step of the model has no rule of differentiation.
+    NotFittedError
+        The model is not fitted.
+
+    Notes
+    -----
+    Exact to rounding: Taylor arithmetic carries all partial derivatives through every step
+    (Griewank & Walther 2008, "Evaluating Derivatives", chapter 13).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_pydelt import SplineInterpolator, differentiate
+    >>> x = np.linspace(0, 1, 20).reshape(-1, 1)
+    >>> spline = SplineInterpolator(smoothing=0.0).fit(x, x.ravel() ** 3)
+    >>> differentiate(spline, order=2)([[0.5]]).round(6)
+    array([3.])
+
+    A scikit-learn pipeline, by the names of a frame's columns:
+
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+    >>> frame = pd.DataFrame({"x": [0.0, 1, 2, 0, 1, 2, 3], "t": [0.0, 0, 0, 1, 1, 1, 2]})
+    >>> model = make_pipeline(StandardScaler(), PolynomialFeatures(2), LinearRegression())
+    >>> model = model.fit(frame, frame.x * frame.t)
+    >>> differentiate(model, {"x": 1, "t": 1})(frame[:2]).round(6)
+    array([1., 1.])
+    """
+    return Derivative(model, order)
+
+
+class Derivative:
+    """A derivative of a fitted model: call it with X.
+
+    Made by `differentiate`. It holds a copy of the model, so that it stays what it was when
+    the model is fitted again, and can be pickled.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    order : int, tuple of int or dict of int
+    """
+
+    def __init__(self, model, order=1):
+        check_is_fitted(model)
+        self.order = check_order(order, model)
+        dry_run(model, np.sum(self.order))
+        self.model = copy.deepcopy(model)
+
+    def __repr__(self):
+        return f"Derivative of order {self.order} of {self.model!r}"
+
+    def __call__(self, X, return_std=False):
+        """Evaluate the derivative.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        return_std : bool, default=False
+            Whether to return the standard deviation too, of a model that knows it: a
+            `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor` (the posterior of the
+            function without its noise; any kernel to any order, but for Matern below `nu`),
+            `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too.
+
+        Returns
+        -------
+        array, or frame as `set_output` says
+            For an int order k: (n, m, d, ..., d) with k trailing axes, for d = 1 without them;
+            for a tuple: (n, m). The axis of the m outputs is there when y was 2-D. Units: those
+            of y over those of the features, each to its order.
+        std : array or frame
+            With `return_std`: of the same shape and units.
+        """
+        found = self._present(X, self._values(X))
+        return (found, self._present(X, self._deviations(X))) if return_std else found
+
+    def set_output(self, *, transform=None) -> "Derivative":
+        """Choose what a call returns, as scikit-learn's transformers do.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            "default" is an array. A frame has one column for each output and each different
+            partial derivative, named as "dy/dx" or "d2y1/dxdt", and keeps the index of X. None
+            leaves the choice as it is.
+
+        Returns
+        -------
+        self
+        """
+        if transform is not None:
+            self._container = check_container(transform)
+        return self
+
+    def _values(self, X):
+        if isinstance(self.order, tuple):
+            return mixed_partial(self.model, X, self.order)
+        return evaluate(self.model, X, self.order, lambda jet: jet.tensor(self.order))
+
+    def _deviations(self, X):
+        if isinstance(self.order, tuple):
+            return partial_std(self.model, X, self.order)
+        return tensor_std(self.model, X, self.order)
+
+    def _present(self, X, values):
+        """Values with all their axes as the caller wants them: few axes, or a frame."""
+        container = getattr(self, "_container", "default")
+        if container == "default":
+            if isinstance(self.order, int) and n_features(self.model) == 1:
+                values = values.reshape(values.shape[:2])
+            return drop_output_axis(self.model, X, values)
+        d = n_features(self.model)
+        if isinstance(self.order, int):
+            alphas = multi_indices(d, self.order)
+            entries = [tuple(i for i, a in enumerate(alpha) for _ in range(a)) for alpha in alphas]
+            values = np.stack([values[(slice(None), slice(None), *e)] for e in entries], axis=-1)
+        else:
+            alphas, values = [self.order], values[..., None]
+        one_output = drop_output_axis(self.model, X, values).ndim < values.ndim
+        names = feature_names(self.model)
+        return make_frame(container, X, values, alphas, names, one_output)
+
+
+def derivatives(model, X, orders) -> list:
+    """Several partial derivatives from one pass through the model.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    X : array-like of shape (n, d)
+    orders : list of tuple of int or dict of int
+        Each one order for each feature, or orders by the features' names.
+
+    Returns
+    -------
+    list of arrays of shape (n,), or (n, m) where y was 2-D
+        In the order of `orders`.
+
+    Raises
+    ------
+    ValueError
+        An order is a whole number (see `differentiate`), or does not fit the features.
+
+    Examples
+    --------
+    The residual of the heat equation u_t = 0.1 u_xx:
+
+    >>> import numpy as np
+    >>> from sk_pydelt import SplineInterpolator, derivatives
+    >>> t, x = np.meshgrid(np.linspace(0, 1, 12), np.linspace(0, 3, 12))
+    >>> X = np.column_stack([t.ravel(), x.ravel()])
+    >>> u = np.exp(-0.1 * X[:, 0]) * np.sin(X[:, 1])
+    >>> spline = SplineInterpolator(smoothing=0.0, degree=5).fit(X, u)
+    >>> u_t, u_xx = derivatives(spline, [[0.5, 1.5]], orders=[(1, 0), (0, 2)])
+    >>> (u_t - 0.1 * u_xx).round(2)
+    array([-0.])
+    """
+    check_is_fitted(model)
+    orders = [check_order(order, model) for order in orders]
+    if not orders or not all(isinstance(order, tuple) for order in orders):
+        raise ValueError(
+            "orders must list at least one mixed partial derivative, each one order for each "
+            f"feature, such as [(1, 0), (0, 2)]; got {orders!r}."
+        )
+    active = np.flatnonzero(np.sum(orders, axis=0))
+    indices = [tuple(order[i] for i in active) for order in orders]
+    top = max(map(sum, indices))
+    dry_run(model, top)
+    directions = np.eye(len(orders[0]))[active]
+
+    def extract(jet):
+        return np.stack([jet.partial(index) for index in indices], axis=-1)
+
+    values = drop_output_axis(model, X, evaluate(model, X, top, extract, directions))
+    return [values[..., i] for i in range(len(orders))]

@@ -1,0 +1,98 @@
+"""Average marginal effects: the derivative averaged over the rows, with standard errors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from .evaluation import drop_output_axis, dry_run, evaluate, feature_names
+
+__all__ = ["MarginalEffects", "average_marginal_effects"]
+
+
+@dataclass(frozen=True)
+class MarginalEffects:
+    """Averages over rows of the first derivatives; made by `average_marginal_effects`.
+
+    Attributes
+    ----------
+    average : array of shape (d,), or (m, d) where y was 2-D
+        Mean of ∂y/∂x over the rows, in units of y per unit of x.
+    standard_error : array of the same shape
+        Standard error of that mean over the rows.
+    feature_names : list of str
+        One for each of the d features.
+    """
+
+    average: np.ndarray
+    standard_error: np.ndarray
+    feature_names: list
+
+    def to_frame(self):
+        """The same as a pandas frame: a row for each feature (and output)."""
+        import pandas as pd
+
+        columns = {"average": self.average.ravel(), "standard_error": self.standard_error.ravel()}
+        if self.average.ndim == 1:
+            return pd.DataFrame(columns, index=pd.Index(self.feature_names, name="feature"))
+        outputs = [f"y{i}" for i in range(len(self.average))]
+        names = ["output", "feature"]
+        index = pd.MultiIndex.from_product([outputs, self.feature_names], names=names)
+        return pd.DataFrame(columns, index=index)
+
+
+def average_marginal_effects(model, X, *, sample_weight=None) -> MarginalEffects:
+    r"""Average over the rows of X of the derivative by each feature.
+
+    How much the prediction grows, on average over these rows, for one unit more of a feature, all
+    others held as they are.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    X : array-like of shape (n, d)
+        Two rows at least.
+    sample_weight : array-like of shape (n,), default=None
+        Weights of the rows in the average.
+
+    Returns
+    -------
+    MarginalEffects
+
+    Notes
+    -----
+    The standard error :math:`\sqrt{\frac{n}{n-1} \sum_i w_i^2 (g_i - \bar g)^2} / \sum_i w_i` says
+    how far the average over other rows of the same kind might lie; without weights it is s/√n. The
+    model itself is taken as given: its own uncertainty is not in it (refit it to resampled rows,
+    or ask a Gaussian process by ``return_std``, for that).
+
+    References
+    ----------
+    T. J. Leeper, "Interpreting regression results using average marginal effects with R's margins",
+    2021; W. H. Greene, "Econometric Analysis", 2018, 17.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import PoissonRegressor
+    >>> from sk_pydelt import average_marginal_effects
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0]])
+    >>> model = PoissonRegressor(alpha=0.0).fit(X, np.exp(0.5 * X[:, 0]))
+    >>> effects = average_marginal_effects(model, X)
+    >>> print(f"{effects.average[0]:.2f} ± {effects.standard_error[0]:.2f}")
+    1.23 ± 0.38
+    """
+    check_is_fitted(model)
+    dry_run(model, 1)
+    slopes = drop_output_axis(model, X, evaluate(model, X, 1, lambda jet: jet.tensor(1)))
+    n = len(slopes)
+    if n < 2:
+        raise ValueError(f"An average with a standard error needs 2 rows at least; got {n}.")
+    weight = _check_sample_weight(sample_weight, slopes, dtype=np.float64, ensure_non_negative=True)
+    total = weight.sum()
+    if total == 0:
+        raise ValueError("sample_weight is zero for every row: give at least one above zero.")
+    average = np.tensordot(weight, slopes, axes=1) / total
+    squares = np.tensordot(weight**2, (slopes - average) ** 2, axes=1)
+    error = np.sqrt(n / (n - 1) * squares) / total
+    return MarginalEffects(average, error, feature_names(model))

@@ -1,0 +1,39 @@
+"""Derivatives as frames with named columns."""
+
+import numpy as np
+
+__all__ = ["check_container", "make_frame"]
+
+CONTAINERS = ("default", "pandas", "polars")
+
+
+def check_container(name):
+    """The name of a container, or a ValueError."""
+    if name not in CONTAINERS:
+        raise ValueError(f"transform must be one of {CONTAINERS}; got {name!r}.")
+    return name
+
+
+def column_name(output, alpha, names):
+    """A name such as dy/dx, d2y/dx2 or d3y1/dx2dt.
+
+    >>> column_name("y", (2, 1), ["x", "t"])
+    'd3y/dx2dt'
+    """
+    power = str(sum(alpha)) if sum(alpha) > 1 else ""
+    below = [f"d{name}{a if a > 1 else ''}" for name, a in zip(names, alpha) if a]
+    return f"d{power}{output}/{''.join(below)}"
+
+
+def make_frame(container, X, values, alphas, names, one_output):
+    """A frame of values (n, m, n_partials), one column for each output and partial derivative."""
+    outputs = ["y"] if one_output else [f"y{i}" for i in range(values.shape[1])]
+    columns = [column_name(output, alpha, names) for output in outputs for alpha in alphas]
+    table = np.ascontiguousarray(values).reshape(len(values), -1)
+    if container == "pandas":
+        import pandas as pd
+
+        return pd.DataFrame(table, columns=columns, index=getattr(X, "index", None))
+    import polars as pl
+
+    return pl.DataFrame(table, schema=columns, orient="row")

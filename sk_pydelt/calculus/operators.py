@@ -1,0 +1,276 @@
+"""The operators of vector calculus on fitted models."""
+
+from itertools import combinations
+
+import numpy as np
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from ..chain import propagate
+from ..jet import Jet
+from ..parallel import map_row_blocks
+from .evaluation import (
+    BLOCK_ROWS,
+    check_order,
+    drop_output_axis,
+    dry_run,
+    evaluate,
+    n_features,
+    tensor_std,
+    validate_rows,
+)
+
+__all__ = [
+    "biharmonic",
+    "curl",
+    "directional_derivative",
+    "divergence",
+    "gradient",
+    "hessian",
+    "jacobian",
+    "laplacian",
+    "strain_rate",
+    "vorticity",
+]
+
+
+def _check_outputs(model, name, allowed, rule):
+    """Raise a ValueError where an operator does not exist for the number of outputs."""
+    check_is_fitted(model)
+    m, d = dry_run(model, 1).value.shape[1], n_features(model)
+    if not allowed(m, d):
+        raise ValueError(f"{name} needs {rule}; this model has {m} output(s) of {d} feature(s).")
+
+
+def jacobian(model, X, return_std=False):
+    """First derivatives of every output by every feature.
+
+    Parameters
+    ----------
+    model : fitted regressor with m outputs and d features
+    X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, of a model that
+        knows it (see `Derivative`).
+
+    Returns
+    -------
+    array of shape (n, m, d)
+        Entry (i, j, k) is ∂y_j/∂x_k at row i, in units of y_j per unit of x_k.
+    """
+    check_is_fitted(model)
+    values = evaluate(model, X, 1, lambda jet: jet.tensor(1))
+    return (values, tensor_std(model, X, 1)) if return_std else values
+
+
+def gradient(model, X, return_std=False):
+    """First derivatives of the single output.
+
+    Parameters
+    ----------
+    model : fitted regressor with one output and d features
+    X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, of a model that
+        knows it (see `Derivative`).
+
+    Returns
+    -------
+    array of shape (n, d)
+
+    Raises
+    ------
+    ValueError
+        The model has more than one output.
+    """
+    _check_outputs(model, "gradient", lambda m, d: m == 1, "one output (see jacobian)")
+    if return_std:
+        return tuple(values[:, 0] for values in jacobian(model, X, return_std=True))
+    return jacobian(model, X)[:, 0]
+
+
+def hessian(model, X, return_std=False):
+    """Second derivatives of each output.
+
+    Parameters
+    ----------
+    model : fitted regressor with d features
+    X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, of a model that
+        knows it (see `Derivative`).
+
+    Returns
+    -------
+    array of shape (n, d, d), or (n, m, d, d) where y was 2-D
+    """
+    check_is_fitted(model)
+    dry_run(model, 2)
+    values = drop_output_axis(model, X, evaluate(model, X, 2, lambda jet: jet.tensor(2)))
+    if not return_std:
+        return values
+    return values, drop_output_axis(model, X, tensor_std(model, X, 2))
+
+
+def laplacian(model, X) -> np.ndarray:
+    """Sum of the unmixed second derivatives of each output, ∇²y.
+
+    The mixed ones are not computed: the cost grows as the number of features.
+
+    Parameters
+    ----------
+    model : fitted regressor with d features
+    X : array-like of shape (n, d)
+
+    Returns
+    -------
+    array of shape (n,), or (n, m) where y was 2-D
+    """
+    check_is_fitted(model)
+    dry_run(model, 2)
+    axes = np.eye(n_features(model))
+    total = sum(evaluate(model, X, 2, lambda jet: jet.partial((2,)), axis[None]) for axis in axes)
+    return drop_output_axis(model, X, total)
+
+
+def divergence(model, X) -> np.ndarray:
+    """Divergence ∇·v of a vector field: the trace of its Jacobian.
+
+    Parameters
+    ----------
+    model : fitted regressor with as many outputs as features
+    X : array-like of shape (n, d)
+
+    Returns
+    -------
+    array of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        The numbers of outputs and features differ.
+    """
+    _check_outputs(model, "divergence", lambda m, d: m == d, "as many outputs as features")
+    return np.trace(jacobian(model, X), axis1=1, axis2=2)
+
+
+def curl(model, X) -> np.ndarray:
+    """Curl ∇×v of a vector field in two or three dimensions.
+
+    Parameters
+    ----------
+    model : fitted regressor with 2 features and 2 outputs, or 3 and 3
+    X : array-like of shape (n, 2) or (n, 3)
+
+    Returns
+    -------
+    array of shape (n,) or (n, 3)
+        In the plane, the vorticity ∂v/∂x − ∂u/∂y.
+
+    Raises
+    ------
+    ValueError
+        Features and outputs are not two and two, or three and three.
+    """
+    rule = "2 features and 2 outputs, or 3 and 3"
+    _check_outputs(model, "curl", lambda m, d: m == d and d in (2, 3), rule)
+    J = jacobian(model, X)
+    if J.shape[2] == 2:
+        return J[:, 1, 0] - J[:, 0, 1]
+    pairs = ((2, 1), (0, 2), (1, 0))
+    return np.stack([J[:, i, j] - J[:, j, i] for i, j in pairs], axis=1)
+
+
+def strain_rate(model, X) -> np.ndarray:
+    """Strain-rate tensor of a velocity field: the symmetric part of its Jacobian.
+
+    Parameters
+    ----------
+    model : fitted regressor with as many outputs as features
+    X : array-like of shape (n, d)
+
+    Returns
+    -------
+    array of shape (n, d, d)
+
+    Raises
+    ------
+    ValueError
+        The numbers of outputs and features differ.
+    """
+    _check_outputs(model, "strain_rate", lambda m, d: m == d, "as many outputs as features")
+    J = jacobian(model, X)
+    return (J + J.swapaxes(1, 2)) / 2
+
+
+def vorticity(model, X) -> np.ndarray:
+    """Vorticity ∇×v of a flow: `curl` under its name in fluid mechanics, (n,) in the plane."""
+    return curl(model, X)
+
+
+def directional_derivative(model, X, direction, order=1) -> np.ndarray:
+    """Derivative along a straight line: d^k/dt^k of y(x + t v) at t = 0.
+
+    Parameters
+    ----------
+    model : fitted regressor with d features
+    X : array-like of shape (n, d)
+    direction : array-like of shape (d,) or (n, d)
+        v, one for all rows or one for each, in the units of the features. It is not normalised:
+        twice the direction gives 2^k times the derivative.
+    order : int, default=1
+        k. The cost grows as its square, whatever the number of features.
+
+    Returns
+    -------
+    array of shape (n,), or (n, m) where y was 2-D
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sk_pydelt import directional_derivative
+    >>> model = LinearRegression().fit([[0, 0], [1, 0], [0, 1]], [0, 2, 3])
+    >>> directional_derivative(model, [[0, 0]], [1, 1]).round(6)
+    array([5.])
+    """
+    check_is_fitted(model)
+    if isinstance(check_order(order, model), tuple):
+        raise ValueError(f"order must be a whole number >= 1; got {order!r}.")
+    dry_run(model, order)
+    X_rows = validate_rows(model, X)
+    direction = check_array(direction, dtype=np.float64, ensure_2d=False, input_name="direction")
+    if direction.shape not in (X_rows.shape, X_rows.shape[1:]):
+        raise ValueError(
+            f"direction must have shape {X_rows.shape[1:]} or {X_rows.shape}, one for all rows or "
+            f"one for each; got {direction.shape}."
+        )
+    d = X_rows.shape[1]
+
+    def block(rows):
+        line = Jet([rows[None, :, :d], rows[None, :, d:]], order, 1)
+        return propagate(model, line).partial((order,))
+
+    both = np.hstack([X_rows, np.broadcast_to(direction, X_rows.shape)])
+    return drop_output_axis(model, X, map_row_blocks(block, both, BLOCK_ROWS))
+
+
+def biharmonic(model, X) -> np.ndarray:
+    """Laplacian of the Laplacian, ∇⁴y: the sum of ∂⁴y/∂x_i²∂x_j² over all i and j.
+
+    Each pair of features is propagated by itself: the cost grows as the square of their number.
+
+    Parameters
+    ----------
+    model : fitted regressor with d features
+    X : array-like of shape (n, d)
+
+    Returns
+    -------
+    array of shape (n,), or (n, m) where y was 2-D
+    """
+    check_is_fitted(model)
+    dry_run(model, 4)
+    axes = np.eye(n_features(model))
+    total = sum(evaluate(model, X, 4, lambda jet: jet.partial((4,)), axis[None]) for axis in axes)
+    for i, j in combinations(range(len(axes)), 2):
+        total += 2 * evaluate(model, X, 4, lambda jet: jet.partial((2, 2)), axes[[i, j]])
+    return drop_output_axis(model, X, total)

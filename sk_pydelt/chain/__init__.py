@@ -1,0 +1,25 @@
+"""The chain rule: how a jet passes through each fitted scikit-learn step, one rule per class.
+
+`registry` holds the open tables of rules; the other modules hold the rules themselves, one family
+of steps each, and are imported when a step of theirs is first met.
+"""
+
+from .elementary import register_function
+from .registry import (
+    entrance,
+    propagate,
+    propagate_inverse,
+    propagate_std,
+    propagate_transform,
+    warn_once,
+)
+
+__all__ = [
+    "entrance",
+    "propagate",
+    "propagate_inverse",
+    "propagate_std",
+    "propagate_transform",
+    "register_function",
+    "warn_once",
+]

@@ -1,0 +1,111 @@
+"""Rules for models made of models: pipelines, searches, frozen estimators, transformed targets."""
+
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+
+from .registry import (
+    entrance,
+    propagate,
+    propagate_inverse,
+    propagate_std,
+    propagate_transform,
+    within,
+)
+
+__all__ = []
+
+
+def _active_steps(pipeline):
+    return [(name, part) for name, part in pipeline.steps if part not in (None, "passthrough")]
+
+
+def _before_last(pipeline, jet):
+    """The jet as it comes to the last step."""
+    for name, part in _active_steps(pipeline):
+        if part is pipeline.steps[-1][1]:
+            break
+        with within(name):
+            jet = propagate_transform(part, jet)
+    return jet
+
+
+def _last(pipeline):
+    """Name and step at the end, None for a step that does nothing."""
+    name, part = pipeline.steps[-1]
+    return name, None if part in (None, "passthrough") else part
+
+
+@propagate.register
+def _(step: Pipeline, jet):
+    jet, (name, last) = _before_last(step, jet), _last(step)
+    if last is None:
+        return jet
+    with within(name):
+        return propagate(last, jet)
+
+
+@propagate_transform.register
+def _(step: Pipeline, jet):
+    jet, (name, last) = _before_last(step, jet), _last(step)
+    if last is None:
+        return jet
+    with within(name):
+        return propagate_transform(last, jet)
+
+
+@propagate_inverse.register
+def _(step: Pipeline, jet):
+    for name, part in reversed(_active_steps(step)):
+        with within(name):
+            jet = propagate_inverse(part, jet)
+    return jet
+
+
+@propagate_std.register
+def _(step: Pipeline, jet, index):
+    name, last = _last(step)
+    with within(name):
+        return propagate_std(last, _before_last(step, jet), index)
+
+
+@entrance.register
+def _(step: Pipeline):
+    steps = _active_steps(step)
+    return entrance(steps[0][1]) if steps else step
+
+
+def _best_estimator(search):
+    if not hasattr(search, "best_estimator_"):
+        raise TypeError(
+            f"{type(search).__name__}(refit=False) keeps no fitted model to differentiate: "
+            "set refit=True."
+        )
+    return search.best_estimator_
+
+
+def _register_wrapper(cls, inside):
+    """A model that only holds another has every rule of that one."""
+    propagate.register(cls, lambda step, jet: propagate(inside(step), jet))
+    propagate_transform.register(cls, lambda step, jet: propagate_transform(inside(step), jet))
+    propagate_inverse.register(cls, lambda step, jet: propagate_inverse(inside(step), jet))
+    propagate_std.register(cls, lambda step, jet, index: propagate_std(inside(step), jet, index))
+    entrance.register(cls, lambda step: entrance(inside(step)))
+
+
+_register_wrapper(BaseSearchCV, _best_estimator)
+_register_wrapper(FrozenEstimator, lambda step: step.estimator)
+
+
+@propagate.register
+def _(step: TransformedTargetRegressor, jet):
+    with within("regressor"):
+        jet = propagate(step.regressor_, jet)
+    with within("transformer"):
+        return propagate_inverse(step.transformer_, jet)
+
+
+@entrance.register
+def _(step: TransformedTargetRegressor):
+    return entrance(step.regressor_)

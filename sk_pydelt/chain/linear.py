@@ -1,0 +1,99 @@
+"""Rules for linear models, and for those that are linear but for a link."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn._loss.link import IdentityLink, LogLink
+from sklearn.base import ClassifierMixin
+from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import ARDRegression, BayesianRidge, RANSACRegressor
+from sklearn.linear_model._base import LinearModel
+from sklearn.linear_model._glm.glm import _GeneralizedLinearRegressor
+from sklearn.linear_model._stochastic_gradient import BaseSGDRegressor
+from sklearn.svm import LinearSVR
+
+from ..jet import Jet
+from .elementary import exp
+from .registry import propagate, propagate_std, propagate_transform, within
+
+__all__ = []
+
+
+def _affine(step, jet):
+    """X @ coef_.T + intercept_, one column for each output."""
+    coef = step.coef_.toarray() if issparse(step.coef_) else np.asarray(step.coef_)
+    return jet @ np.atleast_2d(coef).T + step.intercept_
+
+
+propagate.register(LinearModel, _affine)
+propagate.register(BaseSGDRegressor, _affine)
+propagate.register(LinearSVR, _affine)
+
+
+@propagate.register
+def _(step: ClassifierMixin, jet):
+    name = type(step).__name__
+    raise TypeError(
+        f"{name} cannot be differentiated: it predicts labels, which have no derivative. Use a "
+        f"regressor, or register a rule with sk_pydelt.chain.propagate.register({name})(rule)."
+    )
+
+
+@propagate.register
+def _(step: _GeneralizedLinearRegressor, jet):
+    link = step._base_loss.link
+    if isinstance(link, LogLink):
+        return exp(_affine(step, jet))
+    if isinstance(link, IdentityLink):
+        return _affine(step, jet)
+    raise TypeError(
+        f"{type(step).__name__} cannot be differentiated: its link {type(link).__name__} is not "
+        "known. Register a rule with sk_pydelt.chain.propagate.register."
+    )
+
+
+@propagate.register
+def _(step: RANSACRegressor, jet):
+    with within("estimator"):
+        return propagate(step.estimator_, jet)
+
+
+@propagate.register
+def _(step: DummyRegressor, jet):
+    value = np.broadcast_to(step.constant_, (len(jet.value), step.constant_.size))
+    return Jet.constant(np.array(value, dtype=float), jet.order, jet.n_variables)
+
+
+def _predict_pls(step, jet):
+    return _affine(step, jet - step._x_mean)
+
+
+def _project_pls(step, jet):
+    return ((jet - step._x_mean) / step._x_std) @ step.x_rotations_
+
+
+for cls in (PLSRegression, PLSCanonical, CCA):
+    propagate.register(cls, _predict_pls)
+    propagate_transform.register(cls, _project_pls)
+
+
+@propagate.register
+def _(step: PLSSVD, jet):
+    return ((jet - step._x_mean) / step._x_std) @ step.x_weights_
+
+
+def _linear_std(jet, index, covariance):
+    slopes = jet.partial(index)
+    return np.sqrt(np.einsum("ni,ij,nj->n", slopes, covariance, slopes))[:, None]
+
+
+@propagate_std.register
+def _(step: BayesianRidge, jet, index):
+    """Of the mean's derivative, by the posterior of the coefficients: without the noise."""
+    return _linear_std(jet, index, step.sigma_)
+
+
+@propagate_std.register
+def _(step: ARDRegression, jet, index):
+    kept = np.flatnonzero(step.lambda_ < step.threshold_lambda)
+    return _linear_std(jet[:, kept], index, step.sigma_)

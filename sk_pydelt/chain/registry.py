@@ -1,0 +1,194 @@
+"""The open tables of rules: which function passes a jet through which class of step."""
+
+import warnings
+from contextlib import contextmanager
+from functools import singledispatch, wraps
+from importlib import import_module
+
+from ..jet import Jet
+from .refusals import reason_against
+
+__all__ = [
+    "entrance",
+    "propagate",
+    "propagate_inverse",
+    "propagate_std",
+    "propagate_transform",
+    "warn_once",
+    "within",
+]
+
+# Where classes of a module of scikit-learn find their rules: these modules of ours are imported
+# when such a class is first met, so that `import sk_pydelt` need not load all of scikit-learn.
+FAMILIES = {
+    "sklearn.compose": ("composition", "columns"),
+    "sklearn.cross_decomposition": ("linear",),
+    "sklearn.decomposition": ("projections", "kernel_machines"),
+    "sklearn.discriminant_analysis": ("projections",),
+    "sklearn.dummy": ("linear",),
+    "sklearn.ensemble": ("ensembles",),
+    "sklearn.feature_selection": ("selection",),
+    "sklearn.frozen": ("composition",),
+    "sklearn.gaussian_process": ("gaussian_process",),
+    "sklearn.impute": ("columns",),
+    "sklearn.isotonic": ("monotone",),
+    "sklearn.kernel_approximation": ("kernel_machines",),
+    "sklearn.kernel_ridge": ("kernel_machines",),
+    "sklearn.linear_model": ("linear",),
+    "sklearn.model_selection": ("composition",),
+    "sklearn.multioutput": ("ensembles",),
+    "sklearn.neighbors": ("projections",),
+    "sklearn.neural_network": ("networks",),
+    "sklearn.pipeline": ("composition", "columns"),
+    "sklearn.preprocessing": ("scalers", "monotone", "expansions"),
+    "sklearn.random_projection": ("projections",),
+    "sklearn.svm": ("kernel_machines", "linear"),
+}
+_known_classes = set()
+
+
+def _load_families(cls):
+    """Import the rules for a class and its parents, once."""
+    if cls in _known_classes:
+        return
+    for parent in cls.__mro__:
+        module = ".".join(parent.__module__.split(".")[:2])
+        for family in FAMILIES.get(module, ()):
+            import_module(f".{family}", __package__)
+    _known_classes.add(cls)
+
+
+def _open_table(default):
+    """A generic function that dispatches on its first argument, after loading the rules for it."""
+    rules = singledispatch(default)
+
+    @wraps(default)
+    def dispatch(step, *args):
+        _load_families(type(step))
+        return rules(step, *args)
+
+    dispatch.register = rules.register
+    dispatch.dispatch = rules.dispatch
+    return dispatch
+
+
+@_open_table
+def propagate(step, jet: Jet) -> Jet:
+    """Pass a jet through a fitted transformer or regressor.
+
+    The rule is chosen by the class of `step`. A new one is registered with
+    ``propagate.register``; it must compute on the jet what the step's `predict`, or where it has
+    none its `transform`, computes on an array, and work for jets without rows (the dry run by
+    which `sk_pydelt.differentiate` finds out what a model can do).
+
+    Parameters
+    ----------
+    step : fitted estimator
+    jet : Jet of shape (n, n_features_in)
+
+    Returns
+    -------
+    Jet of shape (n, n_features_out) or (n, n_outputs)
+
+    Raises
+    ------
+    TypeError
+        No rule is registered for the class of `step`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sk_pydelt.jet import Jet
+    >>> scaler = StandardScaler().fit([[0.0], [4.0]])
+    >>> propagate(scaler, Jet.variables(np.array([[1.0]]), order=1)).partial((1,))
+    array([[0.5]])
+    """
+    raise _no_rule(step, "{name}", "propagate", "rule(step, jet) returns a Jet", "Leave it out")
+
+
+@_open_table
+def propagate_transform(step, jet: Jet) -> Jet:
+    """Pass a jet through the `transform` of a fitted step that comes before others.
+
+    Register a rule here, beside one of `propagate`, for a class that has both `predict` and
+    `transform` (such as `PLSRegression`); all other classes need theirs in `propagate` alone.
+    """
+    if not hasattr(step, "predict") or not hasattr(step, "transform"):
+        return propagate(step, jet)
+    table, rule = "propagate_transform", "rule(step, jet) returns a Jet"
+    raise _no_rule(step, "The transform of {name}", table, rule, "Leave it out")
+
+
+@_open_table
+def propagate_inverse(step, jet: Jet) -> Jet:
+    """Pass a jet through the `inverse_transform` of a fitted transformer; see `propagate`."""
+    table, rule = "propagate_inverse", "rule(step, jet) returns a Jet"
+    raise _no_rule(step, "The inverse of {name}", table, rule, "Use another y_scaler")
+
+
+@_open_table
+def propagate_std(step, jet: Jet, index):
+    """Standard deviation of one partial derivative of what a fitted regressor predicts.
+
+    Parameters
+    ----------
+    step : fitted regressor
+    jet : Jet of shape (n, n_features_in), of order ``sum(index)``
+    index : tuple of int
+        The orders of the partial derivative, one for each variable of the jet.
+
+    Returns
+    -------
+    array of shape (n, n_outputs)
+
+    Raises
+    ------
+    TypeError
+        No rule is registered for the class of `step`: it is not known how its derivatives
+        are distributed.
+    """
+    name = type(step).__name__
+    raise TypeError(
+        f"The derivative of {name} has no standard deviation: it is not known how it is "
+        f"distributed. Call without return_std, use a GaussianProcessRegressor, or register a rule "
+        f"with sk_pydelt.chain.propagate_std.register({name})(rule), where rule(step, jet, index) "
+        "returns an array."
+    )
+
+
+@_open_table
+def entrance(model):
+    """The fitted step that X meets first in a model: it knows X's features and their names.
+
+    Where that step is a "passthrough", a pipeline itself does not know them.
+    """
+    return model
+
+
+def _no_rule(step, subject, table, rule, way_out):
+    name = type(step).__name__
+    reason = reason_against(type(step)) or "no rule says how a derivative passes through it"
+    return TypeError(
+        f"{subject.format(name=name)} cannot be differentiated: {reason}. {way_out}, or register a "
+        f"rule with sk_pydelt.chain.{table}.register({name})(rule), where {rule}."
+    )
+
+
+@contextmanager
+def within(place):
+    """Put the name of a step before the message of a TypeError raised for it or inside it."""
+    try:
+        yield
+    except TypeError as error:
+        reason, inner = getattr(error, "sk_pydelt_place", (str(error), ()))
+        path = (place, *inner)
+        placed = TypeError(f"In step {'__'.join(path)!r} of the pipeline: {reason}")
+        placed.sk_pydelt_place = reason, path
+        raise placed from error
+
+
+def warn_once(jet: Jet, message: str) -> None:
+    """Warn on the dry run only, so that one call warns once however many blocks of rows follow."""
+    if jet.value.shape[0] == 0:
+        warnings.warn(message, UserWarning, stacklevel=2)
