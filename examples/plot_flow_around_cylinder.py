@@ -18,7 +18,14 @@ import numpy as np
 from matplotlib.patches import Circle
 from sklearn.model_selection import GridSearchCV, KFold
 
-from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator, curl, divergence, strain_rate
+from sk_pydelt import (
+    BayesianNeuralNetworkInterpolator,
+    NeuralNetworkInterpolator,
+    SplineInterpolator,
+    curl,
+    divergence,
+    strain_rate,
+)
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[-1])
 parser.add_argument(
@@ -94,6 +101,7 @@ exact = {
 }
 candidates = {
     "net": lambda seed: net.set_params(**search.best_params_, random_state=seed),
+    "Bayesian nets": lambda seed: BayesianNeuralNetworkInterpolator(random_state=seed),
     "cubic spline": lambda seed: SplineInterpolator(),
     "quintic spline": lambda seed: SplineInterpolator(degree=5),
 }

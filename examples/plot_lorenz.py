@@ -17,7 +17,11 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from sklearn.model_selection import GridSearchCV, KFold
 
-from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator
+from sk_pydelt import (
+    BayesianNeuralNetworkInterpolator,
+    NeuralNetworkInterpolator,
+    SplineInterpolator,
+)
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[-1])
 parser.add_argument("--output", type=Path, default="plot_lorenz.png", help="path of the figure")
@@ -72,6 +76,9 @@ starts = [curves(net.set_params(random_state=seed).fit(sampled, samples)) for se
 found = {
     "net, median of 5": starts,
     "mean of the 5 nets": [np.mean(starts, axis=0)],
+    "Bayesian nets": [
+        curves(BayesianNeuralNetworkInterpolator(random_state=0).fit(sampled, samples))
+    ],
     "cubic spline": [curves(SplineInterpolator().fit(sampled, samples))],
     "quintic spline": [curves(SplineInterpolator(degree=5).fit(sampled, samples))],
 }

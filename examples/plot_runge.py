@@ -16,7 +16,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import GridSearchCV, KFold
 
-from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator
+from sk_pydelt import (
+    BayesianNeuralNetworkInterpolator,
+    NeuralNetworkInterpolator,
+    SplineInterpolator,
+)
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[-1])
 parser.add_argument("--output", type=Path, default="plot_runge.png", help="path of the figure")
@@ -51,15 +55,18 @@ for parameters, score in zip(search.cv_results_["params"], search.cv_results_["m
     print(f"{parameters['activation']:10} cross-validation RMSE {-score:.4f}")
 
 # %%
-# A net starts from random weights: five starts show what to expect of one.
+# A net starts from random weights: five starts show what to expect of one. The Bayesian
+# interpolator needs no setting; it chooses among many nets and finds that there is no noise.
 nets = [
     NeuralNetworkInterpolator(
         (8,), **search.best_params_, solver="lbfgs", random_state=seed, backend=backend
     )
     for seed in range(5)
 ]
+bayesian = [BayesianNeuralNetworkInterpolator(random_state=seed) for seed in range(5)]
 models = {
     "net": [net.fit(X, y) for net in nets],
+    "Bayesian": [model.fit(X, y) for model in bayesian],
     "cubic spline": [SplineInterpolator(smoothing=0.0).fit(X, y)],
     "quintic spline": [SplineInterpolator(smoothing=0.0, degree=5).fit(X, y)],
 }
@@ -71,17 +78,21 @@ def errors(model):
     return value, model.differentiate(order=1)(grid) - runge_derivative(grid).ravel()
 
 
-print(f"\n{'RMSE on 200 points':20}{'f':>10}{'df/dx':>10}")
+print(f"\n{'RMSE on 200 points':22}{'f':>10}{'df/dx':>10}")
 for name, fitted in models.items():
     rmse = np.array([[np.sqrt(np.mean(e**2)) for e in errors(model)] for model in fitted])
     label = name if len(fitted) == 1 else f"{name}, median of {len(fitted)}"
-    print(f"{label:20}{np.median(rmse[:, 0]):10.1e}{np.median(rmse[:, 1]):10.1e}")
+    print(f"{label:22}{np.median(rmse[:, 0]):10.1e}{np.median(rmse[:, 1]):10.1e}")
     if len(fitted) > 1:
-        print(f"{name + ', worst':20}{rmse[:, 0].max():10.1e}{rmse[:, 1].max():10.1e}")
+        print(f"{name + ', worst':22}{rmse[:, 0].max():10.1e}{rmse[:, 1].max():10.1e}")
 
 # %%
-# The first net and the cubic spline.
-shown = {"net": ("C0", nets[0]), "cubic spline": ("C1--", models["cubic spline"][0])}
+# The first net, the first Bayesian fit and the cubic spline.
+shown = {
+    "net": ("C0", nets[0]),
+    "Bayesian": ("C2", bayesian[0]),
+    "cubic spline": ("C1--", models["cubic spline"][0]),
+}
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
 left.plot(grid, runge(grid), "k", lw=3, alpha=0.25, label="exact")
 middle.plot(grid, runge_derivative(grid), "k", lw=3, alpha=0.25, label="exact")

@@ -1,6 +1,6 @@
 """Smooth functions and their exact derivatives from noisy or sparse samples.
 
-Estimators: `NeuralNetworkInterpolator`, `SplineInterpolator`.
+Estimators: `NeuralNetworkInterpolator`, `BayesianNeuralNetworkInterpolator`, `SplineInterpolator`.
 Derivatives of any fitted model: `differentiate`, `gradient`, `jacobian`, `hessian`, `laplacian`,
 `divergence`, `curl`, `vorticity`, `strain_rate`, `biharmonic`, `directional_derivative`,
 `derivatives`, `average_marginal_effects`; `integrate` goes the other way.
@@ -12,6 +12,7 @@ PyTorch is loaded when a net is fitted, not before.
 
 from importlib.metadata import version
 
+from .bayesian import BayesianNeuralNetworkInterpolator
 from .calculus import (
     Derivative,
     MarginalEffects,
@@ -34,6 +35,7 @@ from .neural import NeuralNetworkInterpolator
 from .spline import SplineInterpolator
 
 __all__ = [
+    "BayesianNeuralNetworkInterpolator",
     "Derivative",
     "MarginalEffects",
     "NeuralNetworkInterpolator",

@@ -32,17 +32,17 @@ class DifferentiableMixin:
         """A derivative as a function of X; see `sk_pydelt.differentiate`."""
         return calculus.differentiate(self, order)
 
-    def gradient(self, X) -> np.ndarray:
+    def gradient(self, X, return_std=False):
         """First derivatives of the single output, (n, d); see `sk_pydelt.gradient`."""
-        return calculus.gradient(self, X)
+        return calculus.gradient(self, X, return_std)
 
-    def jacobian(self, X) -> np.ndarray:
+    def jacobian(self, X, return_std=False):
         """First derivatives of all outputs, (n, m, d); see `sk_pydelt.jacobian`."""
-        return calculus.jacobian(self, X)
+        return calculus.jacobian(self, X, return_std)
 
-    def hessian(self, X) -> np.ndarray:
+    def hessian(self, X, return_std=False):
         """Second derivatives, (n, d, d) or (n, m, d, d); see `sk_pydelt.hessian`."""
-        return calculus.hessian(self, X)
+        return calculus.hessian(self, X, return_std)
 
     def laplacian(self, X) -> np.ndarray:
         """Sum of unmixed second derivatives, (n,) or (n, m); see `sk_pydelt.laplacian`."""

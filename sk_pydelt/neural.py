@@ -42,10 +42,12 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         "relu", "tanh", "sigmoid", "swish", "gelu", "sine", "softplus", "elu", "mish", "rational"
         or "identity". Derivatives of order k want an activation that has them: those of "relu"
         vanish above the first.
-    solver : {"adam", "lbfgs"}, default="adam"
+    solver : {"adam", "lbfgs", "lm"}, default="adam"
         "adam" (Kingma & Ba 2015); "lbfgs" (limited-memory BFGS with a strong Wolfe line search,
         one iteration an epoch, until the loss stops falling) for full batches of few samples:
-        it refuses `batch_size` and `dropout_rate`.
+        it refuses `batch_size` and `dropout_rate`; "lm" (Levenberg & Marquardt, one accepted step
+        an epoch, PyTorch only) for nets of up to some thousand weights, or few samples: by far
+        the closest fit. It refuses `batch_size`, `dropout_rate` and `batch_norm`.
     learning_rate : float, default=1e-3
         Step size of "adam".
     epochs : int, default=1000
@@ -103,6 +105,10 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         Mean squared error of the held-out samples at each epoch, with early stopping.
     n_iter_ : int
         Number of epochs done.
+    stop_reason_ : str
+        Why training ended: "epochs", "early_stopping", "stalled" ("lbfgs": the loss does not fall),
+        "interrupted"; "gradient", "step" or "loss" ("lm": a vanishing gradient, no step that
+        lowers the loss, a loss that is zero or does not fall). None with the TensorFlow backend.
     n_features_in_ : int
     feature_names_in_ : array of str
         Where X was a frame.
@@ -126,7 +132,7 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         **BaseInterpolator._parameter_constraints,
         "hidden_layers": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "solver": [StrOptions({"adam", "lbfgs"})],
+        "solver": [StrOptions({"adam", "lbfgs", "lm"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [None, Interval(Integral, 1, None, closed="left")],
@@ -201,6 +207,7 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         self.net_ = self._framework().fit_net(self, X, y, sample_weight)
         self.loss_curve_, self.validation_loss_curve_ = self._framework().loss_curves(self.net_)
         self.n_iter_ = len(self.loss_curve_)
+        self.stop_reason_ = getattr(self.net_, "stop_reason_", None)
 
     def _predict_scaled(self, X):
         return self._framework().predict_net(self.net_, X)
@@ -226,6 +233,10 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         if self.solver == "lbfgs":
             reason = "needs the same loss at each step: it takes all samples, without dropout"
             self._refuse("solver='lbfgs'", reason, batch_size=None, dropout_rate=0)
+        if self.solver == "lm":
+            reason = "takes all samples of one deterministic PyTorch net in each step"
+            plain = {"batch_size": None, "dropout_rate": 0, "batch_norm": False}
+            self._refuse("solver='lm'", reason, **plain, backend="pytorch")
         if self.module is not None:
             reason = "brings its own layers"
             self._refuse("module=...", reason, dropout_rate=0, batch_norm=False)

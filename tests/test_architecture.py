@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "solvers*": "activations jet solvers*",
     "backends": "(backends.*)",
     "backends.common": "",
-    "backends.pytorch*": "activations jet parallel backends.common backends.pytorch*",
+    "backends.pytorch*": "activations jet parallel solvers* backends.common backends.pytorch*",
     "backends.tensorflow*": "activations jet parallel backends.common backends.tensorflow*",
     "chain*": "activations jet chain*",
     "calculus*": "chain* jet parallel calculus*",

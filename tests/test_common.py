@@ -17,12 +17,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator, calculus
+from sk_pydelt import (
+    BayesianNeuralNetworkInterpolator,
+    NeuralNetworkInterpolator,
+    SplineInterpolator,
+    calculus,
+)
 
 # Fewer epochs than the default: enough for every check, those of accuracy too.
 CHECKED = [
     NeuralNetworkInterpolator(epochs=300),
     NeuralNetworkInterpolator(solver="lbfgs", epochs=40),
+    NeuralNetworkInterpolator((4,), solver="lm", epochs=15),
+    BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=20),
     SplineInterpolator(),
     SplineInterpolator(smoothing=0.0),
 ]

@@ -14,6 +14,7 @@ from torch.utils.data import TensorDataset
 
 from ..jet import Jet, multi_indices
 from .common import check_batches, end_early, split_rows, unit_weights
+from .pytorch_lm import LevenbergMarquardtNet, StopWhenDone
 from .pytorch_modules import MultilayerPerceptron
 from .pytorch_net import Batches, EpochProgress, SkorchNet, one_thread
 
@@ -58,6 +59,8 @@ def _optimizer(estimator):
             "optimizer__tolerance_change": 0.0,
             "optimizer__line_search_fn": "strong_wolfe",
         }
+    if estimator.solver == "lm":
+        return torch.optim.SGD, {}  # not used
     return torch.optim.Adam, {"lr": estimator.learning_rate, "optimizer__fused": True}
 
 
@@ -70,6 +73,8 @@ def _callbacks(estimator):
         callbacks += [("best", best), ("early_stopping", stopping)]
     if estimator.solver == "lbfgs":
         callbacks.append(("stalled", _stopping("train_loss", STALLED_EPOCHS)))
+    if estimator.solver == "lm":
+        callbacks.append(("done", StopWhenDone()))
     return callbacks
 
 
@@ -157,7 +162,8 @@ def _build(estimator, sizes, n_train, valid, dtype, device, seed):
     batch_size, min_rows = check_batches(estimator, n_train)
     optimizer, options = _optimizer(estimator)
     module, arguments = _module(estimator, *sizes, dtype, device, seed)
-    return SkorchNet(
+    kind = LevenbergMarquardtNet if estimator.solver == "lm" else SkorchNet
+    return kind(
         module,
         **{f"module__{name}": value for name, value in arguments.items()},
         **options,
@@ -182,16 +188,19 @@ def _check_end(net, epochs):
     history = net.history
     if history and "train_loss" not in history[-1]:
         del history[-1]  # broken off inside this epoch
-    if len(history) == epochs or _stopped_early(net):
+    net.stop_reason_ = _stop_reason(net, epochs)
+    if net.stop_reason_ != "interrupted":
         return
     end_early(len(history), epochs)
 
 
-def _stopped_early(net):
-    return any(
-        isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
-        for _, callback in net.callbacks_
-    )
+def _stop_reason(net, epochs):
+    """Why training ended."""
+    for name, callback in net.callbacks_:
+        if isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience:
+            return name
+    done = isinstance(net, LevenbergMarquardtNet) and net.search_.stop_reason
+    return done or ("epochs" if len(net.history) == epochs else "interrupted")
 
 
 def loss_curves(net):

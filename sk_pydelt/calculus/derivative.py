@@ -1,7 +1,6 @@
 """`differentiate`, and the `Derivative` that it returns."""
 
 import copy
-from itertools import product
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -16,6 +15,7 @@ from .evaluation import (
     mixed_partial,
     n_features,
     partial_std,
+    tensor_std,
 )
 from .frames import check_container, make_frame
 
@@ -108,9 +108,9 @@ class Derivative:
         X : array-like of shape (n, d)
         return_std : bool, default=False
             Whether to return the standard deviation too, of a model that knows it: a
-            `GaussianProcessRegressor` (the posterior of the function without its noise; any kernel
-            to any order, but for Matern below `nu`), `BayesianRidge` or `ARDRegression`, at the end
-            of a pipeline or search too.
+            `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor` (the posterior of the
+            function without its noise; any kernel to any order, but for Matern below `nu`),
+            `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too.
 
         Returns
         -------
@@ -150,11 +150,7 @@ class Derivative:
     def _deviations(self, X):
         if isinstance(self.order, tuple):
             return partial_std(self.model, X, self.order)
-        d, k = n_features(self.model), self.order
-        found = {alpha: partial_std(self.model, X, alpha) for alpha in multi_indices(d, k)}
-        entries = [found[_count(entry, d)] for entry in product(range(d), repeat=k)]
-        columns = np.stack(entries, axis=-1)
-        return columns.reshape(*columns.shape[:2], *(d,) * k)
+        return tensor_std(self.model, X, self.order)
 
     def _present(self, X, values):
         """Values with all their axes as the caller wants them: few axes, or a frame."""
@@ -173,10 +169,6 @@ class Derivative:
         one_output = drop_output_axis(self.model, X, values).ndim < values.ndim
         names = feature_names(self.model)
         return make_frame(container, X, values, alphas, names, one_output)
-
-
-def _count(entry, d):
-    return tuple(entry.count(i) for i in range(d))
 
 
 def derivatives(model, X, orders) -> list:

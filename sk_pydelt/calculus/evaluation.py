@@ -1,6 +1,7 @@
 """Propagating the rows of X through a model, block by block, and what comes out of it."""
 
 from collections.abc import Callable
+from itertools import product
 from numbers import Integral
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import validate_data
 
 from ..chain import entrance, propagate, propagate_std
-from ..jet import Jet
+from ..jet import Jet, multi_indices
 from ..parallel import map_row_blocks
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "n_features",
     "only_active",
     "partial_std",
+    "tensor_std",
     "validate_rows",
 ]
 
@@ -142,6 +144,16 @@ def partial_std(model, X, orders):
         return propagate_std(model, Jet.variables(rows, sum(index), directions), index)
 
     return map_row_blocks(block, validate_rows(model, X), BLOCK_ROWS)
+
+
+def tensor_std(model, X, order):
+    """Standard deviations of all derivatives of one order: shape (n, m, d, ..., d)."""
+    d = n_features(model)
+    found = {alpha: partial_std(model, X, alpha) for alpha in multi_indices(d, order)}
+    entries = product(range(d), repeat=order)
+    counts = [tuple(entry.count(i) for i in range(d)) for entry in entries]
+    columns = np.stack([found[alpha] for alpha in counts], axis=-1)
+    return columns.reshape(*columns.shape[:2], *(d,) * order)
 
 
 def drop_output_axis(model, X, values):

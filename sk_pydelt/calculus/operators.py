@@ -15,6 +15,7 @@ from .evaluation import (
     dry_run,
     evaluate,
     n_features,
+    tensor_std,
     validate_rows,
 )
 
@@ -40,13 +41,16 @@ def _check_outputs(model, name, allowed, rule):
         raise ValueError(f"{name} needs {rule}; this model has {m} output(s) of {d} feature(s).")
 
 
-def jacobian(model, X) -> np.ndarray:
+def jacobian(model, X, return_std=False):
     """First derivatives of every output by every feature.
 
     Parameters
     ----------
     model : fitted regressor with m outputs and d features
     X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, of a model that
+        knows it (see `Derivative`).
 
     Returns
     -------
@@ -54,16 +58,20 @@ def jacobian(model, X) -> np.ndarray:
         Entry (i, j, k) is ∂y_j/∂x_k at row i, in units of y_j per unit of x_k.
     """
     check_is_fitted(model)
-    return evaluate(model, X, 1, lambda jet: jet.tensor(1))
+    values = evaluate(model, X, 1, lambda jet: jet.tensor(1))
+    return (values, tensor_std(model, X, 1)) if return_std else values
 
 
-def gradient(model, X) -> np.ndarray:
+def gradient(model, X, return_std=False):
     """First derivatives of the single output.
 
     Parameters
     ----------
     model : fitted regressor with one output and d features
     X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, of a model that
+        knows it (see `Derivative`).
 
     Returns
     -------
@@ -75,16 +83,21 @@ def gradient(model, X) -> np.ndarray:
         The model has more than one output.
     """
     _check_outputs(model, "gradient", lambda m, d: m == 1, "one output (see jacobian)")
+    if return_std:
+        return tuple(values[:, 0] for values in jacobian(model, X, return_std=True))
     return jacobian(model, X)[:, 0]
 
 
-def hessian(model, X) -> np.ndarray:
+def hessian(model, X, return_std=False):
     """Second derivatives of each output.
 
     Parameters
     ----------
     model : fitted regressor with d features
     X : array-like of shape (n, d)
+    return_std : bool, default=False
+        Whether to return the standard deviation too, an array of the same shape, of a model that
+        knows it (see `Derivative`).
 
     Returns
     -------
@@ -92,8 +105,10 @@ def hessian(model, X) -> np.ndarray:
     """
     check_is_fitted(model)
     dry_run(model, 2)
-    values = evaluate(model, X, 2, lambda jet: jet.tensor(2))
-    return drop_output_axis(model, X, values)
+    values = drop_output_axis(model, X, evaluate(model, X, 2, lambda jet: jet.tensor(2)))
+    if not return_std:
+        return values
+    return values, drop_output_axis(model, X, tensor_std(model, X, 2))
 
 
 def laplacian(model, X) -> np.ndarray:

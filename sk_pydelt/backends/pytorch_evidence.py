@@ -1,0 +1,292 @@
+"""Perceptrons fitted by evidence: the problem that is solved, and the posterior that is left."""
+
+from dataclasses import dataclass, field
+from math import factorial, prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from ..activations import ACTIVATIONS
+from ..jet import Jet
+from ..solvers.evidence import EvidenceFit, evidence_steps, held_out_densities, whitened_svd
+from ..solvers.levenberg_marquardt import MAX_SIDE
+from .pytorch_jacobian import PerceptronFunction
+from .pytorch_modules import MultilayerPerceptron
+from .pytorch_net import one_thread
+
+__all__ = ["Candidate", "Posterior"]
+
+FIRST_NOISE = 0.1  # of the scaled targets
+BLOCK_ENTRIES = 2**23  # of a Jacobian held at once
+DUAL_ADVANTAGE = 1.5  # a dual system is set up faster, by so much in size
+
+
+class EvidenceProblem:
+    """The data and the groups of weights: those of each feature, and each layer's and its biases'.
+
+    Parameters
+    ----------
+    module : MultilayerPerceptron
+    X : tensor of shape (n, d)
+    y : tensor of shape (n, m)
+    weight : tensor of shape (n,) or None
+    """
+
+    def __init__(self, module, X, y, weight):
+        self.function = PerceptronFunction(module)
+        self.X, self.y = X, y
+        weight = torch.ones_like(X[:, 0]) if weight is None else weight
+        self.row_scale = weight[:, None].sqrt()
+        self.counts = weight.sum().expand(y.shape[1])
+        classes, groups, n_groups = [], [], 0
+        for layer, (n_out, n_in) in enumerate(self.function.shapes):
+            columns = torch.arange(n_in) if layer == 0 else torch.zeros(n_in, dtype=torch.long)
+            columns, bias = n_groups + columns, n_groups + int(columns.max()) + 1
+            classes += [columns, torch.tensor([bias])]
+            groups += [columns.repeat(n_out), torch.full((n_out,), bias)]
+            n_groups = bias + 1
+        self.classes, self.groups, self.n_groups = torch.cat(classes), torch.cat(groups), n_groups
+        self.dual = y.numel() <= DUAL_ADVANTAGE * len(self.groups)
+        side = y.numel() if self.dual else len(self.groups)
+        if side > MAX_SIDE:
+            raise ValueError(
+                f"The evidence needs a linear system of size {side} in each step, and at most "
+                f"{MAX_SIDE} is possible: the net has {len(self.groups)} weights and the data "
+                f"{y.numel()} targets. Use smaller hidden_layers, or NeuralNetworkInterpolator("
+                "solver='adam', early_stopping=True)."
+            )
+
+    def residuals(self, values):
+        """Errors of the values, times the roots of the weights: (n, m)."""
+        return self.row_scale * (values - self.y)
+
+    def normal_equations(self, w):
+        """JᵀJ and Jᵀr of each output, and all residuals, summed over blocks of rows."""
+        m, n_weights = self.y.shape[1], len(w)
+        grams, gradients, residuals = [0] * m, [0] * m, []
+        rows = max(1, BLOCK_ENTRIES // (n_weights * m))
+        for start in range(0, len(self.X), rows):
+            part = slice(start, start + rows)
+            values, jacobian = self.function.jacobian(w, self.X[part])
+            scale = self.row_scale[part]
+            residuals.append(scale * (values - self.y[part]))
+            J = jacobian.scaled(scale.expand_as(values).flatten()).dense()
+            for o, J_o in enumerate(J.view(-1, m, n_weights).unbind(1)):
+                grams[o] = grams[o] + J_o.T @ J_o
+                gradients[o] = gradients[o] + J_o.T @ residuals[-1][:, o]
+        return grams, gradients, torch.cat(residuals)
+
+    def first_fit(self, w):
+        """Priors as wide as the initial weights, and some noise."""
+        squares = w.new_zeros(self.n_groups).index_add_(0, self.groups, w**2)
+        sizes = torch.bincount(self.groups, minlength=self.n_groups)
+        alpha = (sizes / (squares + 1e-10)).clamp(1e-4, 1e4)
+        beta = w.new_full((self.y.shape[1],), FIRST_NOISE**-2)
+        return EvidenceFit(w, alpha, beta)
+
+
+class Candidate:
+    """One net of one start in the race.
+
+    Parameters
+    ----------
+    X, y, weight : arrays of shape (n, d), (n, m), (n,) or None
+    hidden_layers : tuple of int
+    activation : str
+    omega_0 : float
+    seed : int
+    """
+
+    def __init__(self, X, y, weight, *, hidden_layers, activation, omega_0, seed):
+        self.hidden_layers, self.activation = tuple(hidden_layers), activation
+        self.omega_0, self.seed = omega_0, seed
+        self.module = MultilayerPerceptron(
+            X.shape[1],
+            y.shape[1],
+            hidden_layers=hidden_layers,
+            activation=activation,
+            omega_0=omega_0,
+            dropout_rate=0.0,
+            batch_norm=False,
+            dtype=torch.float64,
+            device="cpu",
+            seed=seed,
+        )
+        weight = None if weight is None else torch.as_tensor(weight)
+        self.problem = EvidenceProblem(self.module, torch.tensor(X), torch.tensor(y), weight)
+        self.fit = self.problem.first_fit(parameters_to_vector(self.module.parameters()).detach())
+
+    @property
+    def n_weights(self):
+        """Number of weights and biases."""
+        return len(self.fit.w)
+
+    def run(self, n_iter):
+        """Go on with the fit for some steps, and judge it: sets `log_densities`, (n,)."""
+        with torch.no_grad(), self._threads():
+            evidence_steps(self.problem, self.fit, n_iter)
+            self.log_densities = self._held_out()
+
+    def _threads(self):
+        return one_thread(self.problem.y.numel() * self.n_weights)
+
+    def _held_out(self):
+        U, s, self.basis = whitened_svd(self.problem, self.fit)
+        self.singular_values, left = s, 1 / (1 + s**2)
+        targets, modes = self._whitened_rows(U is None)
+        square = U is not None and len(U) <= U.shape[1]
+        if U is None:
+            U, shares = modes, left
+        else:
+            shares = left if square else s**2 * left
+        residuals = U @ (shares * (U.T @ targets))
+
+        def precision(places):
+            block = (U[places] * shares) @ U[places].T
+            return (block if square else torch.eye(len(places), dtype=U.dtype) - block).numpy()
+
+        residuals = (residuals if square else targets - residuals).view_as(self.problem.y)
+        return held_out_densities(precision, residuals.numpy(), self.fit.beta.numpy())
+
+    def _whitened_rows(self, with_modes):
+        """Targets of the linearised net, (n m,), and the Jacobian times the basis, (n m, r)."""
+        problem, fit = self.problem, self.fit
+        root = fit.alpha[problem.groups].sqrt()
+        targets, modes = [], []
+        rows = max(1, BLOCK_ENTRIES // (self.n_weights * len(fit.beta)))
+        for start in range(0, len(problem.X), rows):
+            part = slice(start, start + rows)
+            values, jacobian = problem.function.jacobian(fit.w, problem.X[part])
+            scale = (problem.row_scale[part] * fit.beta.sqrt()).flatten()
+            jacobian = jacobian.scaled(scale)
+            targets.append(scale * (values - problem.y[part]).flatten() - jacobian.times(fit.w))
+            modes += [(jacobian.dense() / root) @ self.basis] if with_modes else []
+        return torch.cat(targets), torch.cat(modes) if modes else None
+
+    def posterior(self):
+        """What is left of the candidate for predictions."""
+        fit = self.fit
+        vector_to_parameters(fit.w.clone(), self.module.parameters())
+        self.module.requires_grad_(False)
+        root = fit.alpha[self.problem.groups].rsqrt()
+        return Posterior(self.module, root, self.basis.contiguous(), self.singular_values)
+
+
+@dataclass
+class Posterior:
+    r"""A net and the Gaussian that its weights are thought to follow.
+
+    Covariance :math:`A^{-1/2} (I - V \operatorname{diag}(s^2/(1+s^2)) V^T) A^{-1/2}`.
+
+    Parameters
+    ----------
+    module : MultilayerPerceptron
+    root : tensor of shape (P,)
+        Standard deviation of each weight in the prior, A^-½.
+    basis : tensor of shape (P, r)
+        V, orthonormal columns.
+    singular_values : tensor of shape (r,)
+        s.
+    """
+
+    module: Any
+    root: Any
+    basis: Any
+    singular_values: Any = field(repr=False)
+
+    def predict(self, X) -> np.ndarray:
+        """Values of the net, (n, m)."""
+        with torch.inference_mode():
+            return self.module(torch.tensor(X)).numpy()
+
+    def propagate(self, jet: Jet) -> Jet:
+        """Pass a jet of arrays through the net."""
+        with torch.inference_mode():
+            return self.module.propagate(jet.map_parts(torch.tensor)).map_parts(_array)
+
+    def variance(self, jet: Jet, index) -> np.ndarray:
+        """Variance of the net's Taylor coefficient of one multi-index, the jet's order: (n, m)."""
+        return self._map_coefficient(jet, index, self._variance)
+
+    def _variance(self, J):
+        z = J * self.root
+        inside = z @ self.basis
+        left = z - inside @ self.basis.T if self.basis.shape[1] < len(self.root) else None
+        variance = (inside**2 / (1 + self.singular_values**2)).sum(1)
+        return variance if left is None else variance + (left**2).sum(1)
+
+    def deviations(self, n_samples, rng) -> torch.Tensor:
+        """Draws of the weights, less their mean: (n_samples, P)."""
+        white = torch.tensor(rng.standard_normal((n_samples, len(self.root))))
+        shrink = 1 - (1 + self.singular_values**2).rsqrt()
+        return (white - (white @ self.basis * shrink) @ self.basis.T) * self.root
+
+    def changes(self, jet: Jet, index, deviations) -> np.ndarray:
+        """Changes of that coefficient by deviations of the weights: (n, m, n_samples)."""
+        return self._map_coefficient(jet, index, lambda J: J @ deviations.T)
+
+    def _map_coefficient(self, jet, index, function):
+        """A function of the coefficient's Jacobian (n, P) by the weights, for each output."""
+        if len(jet.value) == 0:
+            m = self.module.layers[-1].out_features
+            return np.empty((0, m, *function(self.root.new_zeros((0, len(self.root)))).shape[1:]))
+        jacobians = coefficient_jacobians(self.module, jet.map_parts(torch.tensor), index)
+        return torch.stack([function(J) for J in jacobians], dim=1).numpy()
+
+
+def _array(tensor):
+    return tensor.numpy()
+
+
+def coefficient_jacobians(module, jet, index):
+    r"""Derivatives of one Taylor coefficient by the weights, all rows in one backward pass.
+
+    With :math:`\delta_\alpha` the derivative of the coefficient by those of a layer's sums
+    :math:`z_\alpha = W h_\alpha + b [\alpha = 0]`, its derivative by W is
+    :math:`\sum_\alpha \delta_\alpha h_\alpha^T`.
+
+    Yields
+    ------
+    tensor of shape (n, P), for each output
+    """
+    inputs, sums, current = [], [], jet
+    with torch.enable_grad():
+        for layer in module.layers:
+            if isinstance(layer, nn.Linear):
+                inputs.append(current)
+                current = current @ layer.weight.T + layer.bias
+                current = current.map_parts(lambda p: p if p.requires_grad else p.requires_grad_())
+                sums.append(current.parts)
+            else:
+                current = ACTIVATIONS[module.activation].taylor(current)
+        target = current.partial(index) / prod(map(factorial, index))
+    flat = [part for parts in sums for part in parts]
+    for column in target.unbind(1):
+        if not column.requires_grad:  # beyond the degree of an affine net
+            yield column.new_zeros((len(column), sum(p.numel() for p in module.parameters())))
+            continue
+        found = torch.autograd.grad(column.sum(), flat, retain_graph=True, allow_unused=True)
+        yield _assemble(found, inputs, sums)
+
+
+def _assemble(found, inputs, sums):
+    """One row of the Jacobian for each row of the jet, from the derivatives by the sums."""
+    blocks, place = [], 0
+    for h, parts in zip(inputs, sums):
+        n, n_out = parts[0].shape[1:]
+        weight, bias = 0.0, parts[0].new_zeros((n, n_out))
+        for k in range(len(parts)):
+            delta = found[place + k]
+            if delta is None:
+                continue
+            if k <= h.degree:
+                weight = weight + torch.einsum("tno,tni->noi", delta, h.parts[k].detach())
+            if k == 0:
+                bias = delta[0]
+        place += len(parts)
+        zeros = parts[0].new_zeros((n, n_out, h.value.shape[1]))
+        blocks += [(zeros + weight).flatten(1), bias]
+    return torch.cat(blocks, dim=1)
