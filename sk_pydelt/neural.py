@@ -234,9 +234,9 @@ class NeuralNetworkInterpolator(BaseInterpolator):
             reason = "needs the same loss at each step: it takes all samples, without dropout"
             self._refuse("solver='lbfgs'", reason, batch_size=None, dropout_rate=0)
         if self.solver == "lm":
-            reason = "takes all samples of one deterministic PyTorch net in each step"
+            reason = "takes all samples in each step, of a net without chance"
             plain = {"batch_size": None, "dropout_rate": 0, "batch_norm": False}
-            self._refuse("solver='lm'", reason, **plain, backend="pytorch")
+            self._refuse("solver='lm'", reason, **plain)
         if self.module is not None:
             reason = "brings its own layers"
             self._refuse("module=...", reason, dropout_rate=0, batch_norm=False)

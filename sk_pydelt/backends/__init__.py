@@ -14,6 +14,7 @@ FEATURES = {
     "every activation, sine layers with `omega_0` included": ({"activation": "sine"}, BOTH),
     "`solver='adam'`": ({"solver": "adam"}, BOTH),
     "`solver='lbfgs'`": ({"solver": "lbfgs"}, BOTH),
+    "`solver='lm'`": ({"solver": "lm"}, ("pytorch",)),
     "mini-batches (`batch_size`)": ({"batch_size": 4}, BOTH),
     "`dropout_rate`": ({"dropout_rate": 0.1}, BOTH),
     "`batch_norm`": ({"batch_norm": True}, BOTH),
