@@ -264,6 +264,12 @@ def test_device(data, device):
     assert isinstance(net.predict(data[0]), np.ndarray)
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:first", "mps"])
+def test_other_devices_are_refused(data, device):
+    with pytest.raises(ValueError, match=f"device must be 'cpu', 'cuda'.*'auto'; got '{device}'"):
+        small(device=device).fit(*data)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 def test_cuda_without_a_gpu_is_refused(data, device):

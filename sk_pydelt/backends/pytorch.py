@@ -1,5 +1,6 @@
 """The PyTorch backend: builds a skorch net as an estimator says, and differentiates it by jets."""
 
+import re
 import threading
 from contextlib import contextmanager
 from math import factorial, inf, prod
@@ -32,7 +33,9 @@ def _multiplications(net, n_rows):
 def _device(name):
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    if name != "cpu" and not re.fullmatch(r"cuda(:\d+)?", name):
+        raise ValueError(f"device must be 'cpu', 'cuda', 'cuda:1', ... or 'auto'; got {name!r}.")
+    if name != "cpu" and not torch.cuda.is_available():
         raise ValueError(
             f"device={name!r} needs an NVIDIA GPU and a CUDA build of torch, and torch finds none "
             "here: use device='cpu', or 'auto' to take a GPU where there is one."
