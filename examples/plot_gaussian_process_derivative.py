@@ -70,7 +70,7 @@ for order, axes in enumerate(panels):
     )
     axes.plot(grid, mean, "C0", label="Gaussian process")
     axes.plot(grid, exact[order], "k--", lw=1, label="exact")
-    axes.set(xlabel="x", title=("f(x)", "df/dx", "d²f/dx²")[order])
+    axes.set(xlabel="x", ylabel=("f(x)", "df/dx", "d²f/dx²")[order])
 panels[0].plot(x, y, "k.", ms=4, label="samples")
 panels[0].legend(fontsize="small")
 figure.savefig(output, dpi=100)
