@@ -133,21 +133,28 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         self
         """
         with self._all_or_nothing():
-            calculus.check_places(X)
-            X, y = validate_data(
-                self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True
-            )
-            y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-            X, y, sample_weight = _drop_weightless(X, y, sample_weight)
-            self._y_ndim = y.ndim
-            y = y.reshape(len(y), -1)
-            if self.x_scaler is None:
-                _refuse_vanishing_ranges(X)
-            self.x_scaler_ = _fit_scaler(self.x_scaler, MinMaxScaler((-1, 1)), X, sample_weight)
-            self.y_scaler_ = _fit_scaler(self.y_scaler, StandardScaler(), y, sample_weight)
-            scaled = _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
-            self._fit_scaled(*scaled, sample_weight)
+            X, y, sample_weight, _ = self._samples(X, y, sample_weight)
+            self._fit_scaled(*self._scale(X, y, sample_weight), sample_weight)
         return self
+
+    def _samples(self, X, y, sample_weight):
+        """X (n, d), y (n, m) and the weights, checked, of the rows that count; and which do."""
+        calculus.check_places(X)
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True
+        )
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        sample_weight, kept = _check_weight(sample_weight, X)
+        self._y_ndim = y.ndim
+        return X[kept], y.reshape(len(y), -1)[kept], sample_weight, kept
+
+    def _scale(self, X, y, sample_weight):
+        """Fit the scalers, and scale the samples."""
+        if self.x_scaler is None:
+            _refuse_vanishing_ranges(X)
+        self.x_scaler_ = _fit_scaler(self.x_scaler, MinMaxScaler((-1, 1)), X, sample_weight)
+        self.y_scaler_ = _fit_scaler(self.y_scaler, StandardScaler(), y, sample_weight)
+        return _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
 
     def predict(self, X) -> np.ndarray:
         """Values of the fitted function.
@@ -193,15 +200,15 @@ def _(step: BaseInterpolator, jet):
     return propagate_inverse(step.y_scaler_, jet)
 
 
-def _drop_weightless(X, y, sample_weight):
-    """Check the weights, and leave out rows of weight zero: they must not move a scaler."""
+def _check_weight(sample_weight, X):
+    """The weights above zero, and their rows: a row of weight zero must not move a scaler."""
     if sample_weight is None:
-        return X, y, None
+        return None, slice(None)
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     kept = weight > 0
     if not kept.any():
         raise ValueError("sample_weight is zero for every sample: give at least one above zero.")
-    return X[kept], y[kept], weight[kept]
+    return weight[kept], kept
 
 
 def _refuse_vanishing_ranges(X):

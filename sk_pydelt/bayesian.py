@@ -1,8 +1,8 @@
 """Bayesian neural interpolation: exact derivatives with error bars, and nothing to tune."""
 
+from functools import partial
 from importlib import import_module
 from numbers import Integral, Real
-from time import monotonic
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -10,44 +10,20 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .activations import ACTIVATIONS
-from .base import BaseInterpolator
 from .calculus import check_places
 from .chain import propagate, propagate_inverse, propagate_std
 from .jet import Jet
+from .race import Samples, portfolio, race
+from .sobolev import SobolevInterpolator
 from .solvers.evidence import pseudo_bma_weights
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
 SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.piecewise_linear]
-# What competes where nothing is given: hidden layers, activation, frequency of a sine.
-CURVES = (
-    ((8,), "rational", 1.0),
-    ((8,), "swish", 1.0),
-    ((8, 8), "tanh", 1.0),
-    ((8, 8, 8), "tanh", 1.0),
-    ((8, 8), "swish", 1.0),
-    ((8, 8), "softplus", 1.0),
-    ((32,), "sine", 20.0),
-    ((48,), "sine", 60.0),
-    ((8, 8), "sine", 8.0),
-    ((12, 12), "sine", 12.0),
-    ((32, 32), "sine", 40.0),
-)
-FIELDS = (
-    ((8, 8), "tanh", 1.0),
-    ((8, 8, 8), "tanh", 1.0),
-    ((8, 8), "swish", 1.0),
-    ((16, 16), "softplus", 1.0),
-    ((8, 8), "rational", 1.0),
-    ((12, 12), "sine", 3.0),
-)
-FIRST_STEPS = 40  # of every candidate; then the best go on
-SMALL_NET = 200  # weights: so small a net takes all its starts in the first round
-FINALISTS = 3
 BLOCK_ROWS = 256  # rows whose Jacobians by the weights are held at once
 
 
-class BayesianNeuralNetworkInterpolator(BaseInterpolator):
+class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     r"""Neural networks that find the noise, their own regularisation and their error bars.
 
     Each net :math:`f(x, w)` is fitted by evidence-regularised Levenberg–Marquardt: weights have
@@ -91,6 +67,8 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
     noise_std_ : float, or array of shape (m,) where y was 2-D
         Estimated standard deviation of the noise, in units of y; NaN where `y_scaler` does more
         than scale and shift each output alone.
+    dy_noise_std_ : array of shape (d,), or (m, d) where y was 2-D; or None
+        The same of the known derivatives `dy`, in their units, where there were any.
     alpha_ : array of shape (n_groups,)
         Prior precisions of the best net, layer by layer: weights (in the first layer those of each
         feature apart), biases.
@@ -136,7 +114,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
     """
 
     _parameter_constraints = {
-        **BaseInterpolator._parameter_constraints,
+        **SobolevInterpolator._parameter_constraints,
         "hidden_layers": ["array-like", StrOptions({"auto"})],
         "activation": [StrOptions({"auto", *SMOOTH})],
         "omega_0": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
@@ -214,11 +192,13 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         samples = samples.transpose(2, 0, 1)[rng.permutation(n_samples)]
         return samples[:, :, 0] if self._y_ndim == 1 else samples
 
-    def _fit_scaled(self, X, y, sample_weight):
-        self._backend = import_module(".backends.pytorch_evidence", __package__)
+    def _fit_scaled(self, X, y, sample_weight, slopes):
+        candidate = import_module(".backends.pytorch_evidence", __package__).Candidate
         rng = check_random_state(self.random_state)
-        candidates = self._race(*_merge_copies(X, y, sample_weight), rng)
-        del self._backend
+        settings = portfolio(X.shape[1], self.hidden_layers, self.activation, self.omega_0)
+        samples = Samples.distinct(X, y, sample_weight, slopes)
+        limits = {name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget")}
+        candidates = race(partial(candidate, samples), settings, **limits, rng=rng)
         candidates.sort(key=lambda c: -c.log_densities.sum())
         weights = pseudo_bma_weights(np.array([c.log_densities for c in candidates]), rng)
         weights[weights < 0.1 * weights.max()] = 0
@@ -226,67 +206,37 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         self.candidates_ = [_row(c, w) for c, w in zip(candidates, weights)]
         self._nets = [c.posterior() for c, w in zip(candidates, weights) if w]
         self._weights = weights[weights > 0]
-        self._record(candidates, weights)
+        self._record(candidates[0], y.shape[1])
+        self._record_noise(candidates, weights, y.shape[1], slopes)
 
-    def _race(self, X, y, sample_weight, rng):
-        """Every net a few steps; then the best, with all their starts, to the end."""
-        deadline = None if self.time_budget is None else monotonic() + self.time_budget
-
-        def begin(setting):
-            seed = int(rng.randint(2**31 - 1))
-            options = dict(zip(("hidden_layers", "activation", "omega_0"), setting))
-            candidate = self._backend.Candidate(X, y, sample_weight, **options, seed=seed)
-            candidate.run(min(FIRST_STEPS, self.max_iter))
-            return candidate
-
-        def in_time():
-            return deadline is None or monotonic() < deadline
-
-        entered = []
-        settings = self._portfolio(X.shape[1])
-        for setting in settings:
-            entered += [begin(setting)] if not entered or in_time() else []
-            starts = self.n_init if entered[-1].n_weights <= SMALL_NET else 1
-            entered += [begin(setting) for _ in range(starts - 1) if in_time()]
-        best = sorted({_setting(c) for c in entered}, key=lambda s: -_score(entered, s))[:FINALISTS]
-        for setting in best:
-            missing = self.n_init - sum(_setting(c) == setting for c in entered)
-            entered += [begin(setting) for _ in range(missing) if in_time()]
-        for candidate in entered:
-            if _setting(candidate) in best and in_time():
-                candidate.run(max(0, self.max_iter - FIRST_STEPS))
-        return entered
-
-    def _portfolio(self, n_features):
-        """The triples (hidden_layers, activation, omega_0) that compete."""
-        found = {}
-        for sizes, activation, omega in CURVES if n_features == 1 else FIELDS:
-            if self.activation != "auto":
-                if (activation == "sine") != (self.activation == "sine"):
-                    continue
-                activation = self.activation
-            if not isinstance(self.hidden_layers, str):
-                sizes = _check_layers(self.hidden_layers)
-            if activation == "sine" and self.omega_0 != "auto":
-                omega = float(self.omega_0)
-            found[sizes, activation, omega] = None  # a set that keeps its order
-        return list(found)
-
-    def _record(self, candidates, weights):
-        best = candidates[0]
-        one = self._y_ndim == 1
-        variance = sum(w / c.fit.beta.numpy() for c, w in zip(candidates, weights))
-        try:
-            noise = np.sqrt(variance) * _output_scale(self.y_scaler_, len(variance))
-        except TypeError:
-            noise = np.full(len(variance), np.nan)
-        self.noise_std_ = float(noise[0]) if one else noise
+    def _record(self, best, n_outputs):
         self.n_iter_ = best.fit.n_iter
         self.alpha_ = best.fit.alpha.numpy()
         self.log_marginal_likelihood_ = best.fit.log_evidence
         self.log_predictive_density_ = float(best.log_densities.sum())
-        dof = best.fit.dof.numpy()
-        self.effective_dof_ = float(dof[0]) if one else dof
+        # An output's values and slopes together say how many parameters they determine.
+        self.effective_dof_ = self._each(best.fit.dof.numpy().reshape(-1, n_outputs).sum(axis=0))
+
+    def _record_noise(self, candidates, weights, n_outputs, slopes):
+        """Standard deviations of the noise, in the units of y and of its derivatives."""
+        variance = sum(w / c.fit.beta.numpy() for c, w in zip(candidates, weights))
+        values, *rates = np.sqrt(variance).reshape(-1, n_outputs)
+        try:
+            scale = _output_scale(self.y_scaler_, n_outputs)
+        except TypeError:
+            scale = np.full(n_outputs, np.nan)
+        self.noise_std_ = self._each(values * scale)
+        self.dy_noise_std_ = None
+        if slopes is not None:
+            known = np.where(slopes.known.any(axis=0), 1.0, np.nan)
+            noise = (known * rates * slopes.units[:, None] * scale).T
+            with np.errstate(divide="ignore"):  # a weight of zero: anything goes
+                noise = noise / np.sqrt(1.0 if slopes.weight is None else slopes.weight)
+            self.dy_noise_std_ = noise[0] if self._y_ndim == 1 else noise
+
+    def _each(self, values):
+        """One number for each output, or the only one where y was 1-D."""
+        return float(values[0]) if self._y_ndim == 1 else values
 
     def _predict_scaled(self, X):
         return sum(w * net.predict(X) for w, net in zip(self._weights, self._nets))
@@ -351,31 +301,6 @@ def _output_scale(scaler, n_outputs):
             "that scales and shifts each output alone, such as StandardScaler()."
         )
     return np.abs(scale)
-
-
-def _check_layers(sizes):
-    if len(sizes) == 0 or any(not isinstance(k, Integral) or k < 1 for k in sizes):
-        raise ValueError(
-            'hidden_layers must be "auto" or name the width of at least one hidden layer, each a '
-            f"whole number >= 1, such as (16, 16); got {sizes!r}."
-        )
-    return tuple(int(k) for k in sizes)
-
-
-def _merge_copies(X, y, weight):
-    """Distinct samples in a fixed order, and their weights: no fit depends on the order of rows."""
-    samples = np.column_stack([X, y.round(12)])  # the scaler's rounding does depend on it
-    samples, row = np.unique(samples, axis=0, return_inverse=True)
-    weight = np.bincount(row.ravel(), weight).astype(float)
-    return samples[:, : X.shape[1]], samples[:, X.shape[1] :], weight
-
-
-def _setting(candidate):
-    return candidate.hidden_layers, candidate.activation, candidate.omega_0
-
-
-def _score(candidates, setting):
-    return max(c.log_densities.sum() for c in candidates if _setting(c) == setting)
 
 
 def _row(candidate, weight):

@@ -142,7 +142,7 @@ def _pick(rows, mask):
 class _CurveMixin:
     """Curves and scalars for a strict interpolator: put before its class."""
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, **known):
         """Fit the function to samples of a curve, X (n,) and y (n,), or as the strict class.
 
         Parameters
@@ -150,12 +150,14 @@ class _CurveMixin:
         X : array-like of shape (n,) or (n, d)
         y : array-like of shape (n,) or (n, m)
         sample_weight : array-like of shape (n,), default=None
+        **known
+            Known derivatives, `dy` and `dy_weight`, where the strict class takes them.
 
         Returns
         -------
         self
         """
-        return super().fit(_column(X), y, sample_weight)
+        return super().fit(_column(X), y, sample_weight, **known)
 
     def predict(self, X):
         """Values of the fitted function: a float for a number, else an array with a row for each.

@@ -6,8 +6,8 @@ from numbers import Integral, Real
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .activations import ACTIVATIONS
-from .base import BaseInterpolator
 from .chain import warn_once
+from .sobolev import SobolevInterpolator
 
 __all__ = ["NeuralNetworkInterpolator"]
 
@@ -22,7 +22,7 @@ def _check_hidden_layers(sizes):
         )
 
 
-class NeuralNetworkInterpolator(BaseInterpolator):
+class NeuralNetworkInterpolator(SobolevInterpolator):
     r"""A multilayer perceptron fitted to samples, with exact derivatives of any order.
 
     The net maps scaled features to scaled targets through dense layers,
@@ -129,7 +129,7 @@ class NeuralNetworkInterpolator(BaseInterpolator):
     """
 
     _parameter_constraints = {
-        **BaseInterpolator._parameter_constraints,
+        **SobolevInterpolator._parameter_constraints,
         "hidden_layers": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "solver": [StrOptions({"adam", "lbfgs", "lm"})],
@@ -200,11 +200,14 @@ class NeuralNetworkInterpolator(BaseInterpolator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_scaled(self, X, y, sample_weight):
+    def _fit_scaled(self, X, y, sample_weight, slopes):
         self._check_options()
+        if slopes is not None:
+            reason = "needs the derivative of the very net that predicts"
+            self._refuse("fit(..., dy=...)", reason, dropout_rate=0, batch_norm=False)
         self._backend = self.backend  # a later set_params must not change what is fitted
         self._activation = self.activation if self.module is None else "identity"
-        self.net_ = self._framework().fit_net(self, X, y, sample_weight)
+        self.net_ = self._framework().fit_net(self, X, y, sample_weight, slopes)
         self.loss_curve_, self.validation_loss_curve_ = self._framework().loss_curves(self.net_)
         self.n_iter_ = len(self.loss_curve_)
         self.stop_reason_ = getattr(self.net_, "stop_reason_", None)

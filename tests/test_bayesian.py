@@ -261,17 +261,6 @@ def test_nasty_data_give_finite_results(case):
         assert_allclose(model.predict(x), y, atol=1e-5)
 
 
-def test_the_portfolio_and_what_restricts_it():
-    portfolio = BayesianNeuralNetworkInterpolator()._portfolio(1)
-    assert {"tanh", "swish", "sine", "rational"} <= {name for _, name, _ in portfolio}
-    sines = BayesianNeuralNetworkInterpolator(activation="sine")._portfolio(1)
-    assert {name for _, name, _ in sines} == {"sine"}
-    assert len({omega for *_, omega in sines}) > 2
-    one = BayesianNeuralNetworkInterpolator((7,), "sine", omega_0=5)._portfolio(2)
-    assert one == [((7,), "sine", 5.0)]
-    assert BayesianNeuralNetworkInterpolator((7,), "tanh")._portfolio(3) == [((7,), "tanh", 1.0)]
-
-
 def test_a_hopeless_size_is_refused():
     x = np.linspace(0, 1, 9000)[:, None]
     with pytest.raises(ValueError, match="size 9000 .*smaller hidden_layers"):

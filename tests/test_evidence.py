@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import BayesianRidge
 
 from sk_pydelt.backends.pytorch_evidence import Candidate
+from sk_pydelt.race import Samples
 from sk_pydelt.solvers.evidence import (
     DualLaplace,
     EvidenceFit,
@@ -26,7 +27,8 @@ def rng():
 
 def candidate(X, y, weight=None, **options):
     defaults = {"hidden_layers": (4, 3), "activation": "tanh", "omega_0": 1.0, "seed": 0}
-    return Candidate(X, y, weight, **{**defaults, **options})
+    weight = np.ones((len(X), 1)) if weight is None else weight[:, None]
+    return Candidate(Samples(X, y, weight), **{**defaults, **options})
 
 
 class Linear:
@@ -36,6 +38,7 @@ class Linear:
         self.X, self.y, self.function = torch.tensor(X), torch.tensor(y)[:, None], self
         self.groups = torch.zeros(X.shape[1], dtype=torch.long)
         self.counts = torch.tensor([float(len(X))], dtype=torch.float64)
+        self.pool = torch.ones((1, 1), dtype=torch.float64)
         self.dual = False
 
     def values(self, w, X):

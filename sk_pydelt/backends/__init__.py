@@ -1,6 +1,6 @@
 """Neural networks of one framework each, behind the same four functions.
 
-A backend has ``fit_net(settings, X, y, sample_weight)``, ``predict_net(net, X)``,
+A backend has ``fit_net(settings, X, y, sample_weight, slopes)``, ``predict_net(net, X)``,
 ``propagate_net(net, jet)`` and ``loss_curves(net)``. Each is imported when it is used.
 """
 
@@ -18,6 +18,7 @@ FEATURES = {
     "mini-batches (`batch_size`)": ({"batch_size": 4}, BOTH),
     "`dropout_rate`": ({"dropout_rate": 0.1}, BOTH),
     "`batch_norm`": ({"batch_norm": True}, BOTH),
+    "known derivatives, `fit(X, y, dy=...)`": ({}, BOTH),
     "L2 penalty (`alpha`)": ({"alpha": 0.01}, BOTH),
     "`early_stopping`, best weights restored": ({"early_stopping": True}, BOTH),
     "`dtype='float32'` and `'float64'`": ({"dtype": "float32"}, BOTH),

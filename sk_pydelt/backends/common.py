@@ -11,8 +11,9 @@ __all__ = [
     "end_early",
     "initial_bounds",
     "require_finite",
+    "require_one_net",
     "split_rows",
-    "unit_weights",
+    "training_rows",
 ]
 
 
@@ -41,10 +42,17 @@ def split_rows(estimator, n, seed):
     return train_test_split(np.arange(n), test_size=n_valid, random_state=seed)
 
 
-def unit_weights(sample_weight, rows):
-    """The weights of some rows as a column, brought to mean 1."""
-    weight = sample_weight[rows, None]
-    return weight / weight.mean()
+def training_rows(rows, X, y, sample_weight, slopes):
+    """Some rows of X and y as a loss takes them, and weights of mean 1, or None where all are 1.
+
+    Where there are known slopes, X has the directions beside it, and y the slopes.
+    """
+    weight = None if sample_weight is None else sample_weight[rows]
+    if slopes is not None:
+        slopes = slopes[rows]
+        weight = np.ones(len(rows)) if weight is None else weight
+        return slopes.places(X[rows]), slopes.targets(y[rows]), slopes.loss_weights(weight)
+    return X[rows], y[rows], None if weight is None else (weight / weight.mean())[:, None]
 
 
 def check_batches(estimator, n_train):
@@ -69,6 +77,15 @@ def require_finite(number, n_epochs):
             f"Training diverged in epoch {n_epochs}: its loss or a weight is not a "
             "number any more. Use scalers that bring the data near 1, or a smaller "
             "learning_rate with solver='adam'."
+        )
+
+
+def require_one_net(in_training, outputs):
+    """Refuse slopes of a user's net that is another one while it is trained."""
+    if not np.array_equal(in_training, outputs):
+        raise ValueError(
+            "fit(..., dy=...) needs the derivative of the very net that predicts, and what module "
+            "builds gives other values in training: leave its dropout and normalisation out."
         )
 
 

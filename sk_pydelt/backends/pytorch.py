@@ -14,7 +14,7 @@ from skorch.utils import noop
 from torch.utils.data import TensorDataset
 
 from ..jet import Jet, multi_indices
-from .common import check_batches, end_early, split_rows, unit_weights
+from .common import check_batches, end_early, require_one_net, split_rows, training_rows
 from .pytorch_lm import LevenbergMarquardtNet, StopWhenDone
 from .pytorch_modules import MultilayerPerceptron
 from .pytorch_net import Batches, EpochProgress, SkorchNet, one_thread
@@ -120,7 +120,7 @@ def _global_seed(estimator, seed):
         yield
 
 
-def fit_net(estimator, X, y, sample_weight) -> SkorchNet:
+def fit_net(estimator, X, y, sample_weight, slopes=None) -> SkorchNet:
     """Train a net as the parameters of an estimator say.
 
     Parameters
@@ -129,6 +129,7 @@ def fit_net(estimator, X, y, sample_weight) -> SkorchNet:
     X : array of shape (n, p)
     y : array of shape (n, q)
     sample_weight : array of shape (n,) or None
+    slopes : sk_pydelt.sobolev.Slopes or None
 
     Returns
     -------
@@ -137,27 +138,34 @@ def fit_net(estimator, X, y, sample_weight) -> SkorchNet:
     device, dtype = _device(estimator.device), getattr(torch, estimator.dtype)
     seed = _seed(estimator.random_state)
     train, valid = (
-        rows if rows is None else _data_set(X, y, sample_weight, rows, dtype=dtype, device=device)
+        None if rows is None else _data_set(rows, X, y, sample_weight, slopes, dtype, device)
         for rows in split_rows(estimator, len(X), seed)
     )
     net = _build(estimator, (X.shape[1], y.shape[1]), len(train), valid, dtype, device, seed)
+    net.n_directions = 0 if slopes is None else slopes.n_directions
     with _global_seed(estimator, seed):
         net.initialize()
         net.module_.to(dtype)
+        if slopes is not None and estimator.module is not None:
+            require_one_net(*(_outputs(net.module_.train(mode), X) for mode in (True, False)))
         with one_thread(_multiplications(net, net.batch_size)):
             net.partial_fit(train, y=None)
-    net.train_split = None  # it holds the validation samples
+    net.train_split, net.n_directions = None, 0  # no validation samples are kept; X is X again
     net.module_.eval()
     _check_end(net, estimator.epochs)
     return net
 
 
-def _data_set(X, y, sample_weight, rows, **options):
-    """Some rows of X and y, and of the weights, brought to mean 1, where there are any."""
-    arrays = [X[rows], y[rows]]
-    if sample_weight is not None:
-        arrays.append(unit_weights(sample_weight, rows))
-    return TensorDataset(*(torch.tensor(array, **options) for array in arrays))
+def _outputs(module, X):
+    with torch.no_grad():
+        return _array(module(_tensor(X, module)))
+
+
+def _data_set(rows, X, y, sample_weight, slopes, dtype, device):
+    """Some rows of X and y and, where there are any, weights as tensors."""
+    arrays = training_rows(rows, X, y, sample_weight, slopes)
+    given = (array for array in arrays if array is not None)
+    return TensorDataset(*(torch.tensor(array, dtype=dtype, device=device) for array in given))
 
 
 def _build(estimator, sizes, n_train, valid, dtype, device, seed):
@@ -213,8 +221,8 @@ def loss_curves(net):
     return train, valid or None
 
 
-def _tensor(array, net):
-    parameter = next(net.module_.parameters())
+def _tensor(array, module):
+    parameter = next(module.parameters())
     return torch.tensor(array, dtype=parameter.dtype, device=parameter.device)
 
 
@@ -225,14 +233,14 @@ def _array(tensor):
 def predict_net(net, X) -> np.ndarray:
     """Values of the net at X (n, p), of shape (n, q)."""
     with torch.inference_mode(), one_thread(_multiplications(net, len(X))):
-        blocks = _tensor(X, net).split(PREDICT_ROWS)
+        blocks = _tensor(X, net.module_).split(PREDICT_ROWS)
         return np.concatenate([_array(net.module_(block)) for block in blocks])
 
 
 def propagate_net(net, jet) -> Jet:
     """Pass a jet of arrays through the net."""
     with torch.inference_mode(), one_thread(_multiplications(net, len(jet.value))):
-        tensors = jet.map_parts(lambda part: _tensor(part, net))
+        tensors = jet.map_parts(lambda part: _tensor(part, net.module_))
         if isinstance(net.module_, MultilayerPerceptron):
             result = net.module_.propagate(tensors)
         else:

@@ -1,21 +1,18 @@
 """Perceptrons fitted by evidence: the problem that is solved, and the posterior that is left."""
 
 from dataclasses import dataclass, field
-from math import factorial, prod
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from ..activations import ACTIVATIONS
 from ..jet import Jet
 from ..solvers.evidence import EvidenceFit, evidence_steps, held_out_densities, whitened_svd
 from ..solvers.levenberg_marquardt import MAX_SIDE
-from .pytorch_jacobian import PerceptronFunction
 from .pytorch_modules import MultilayerPerceptron
 from .pytorch_net import one_thread
+from .pytorch_slopes import coefficient_jacobians, weight_function
 
 __all__ = ["Candidate", "Posterior"]
 
@@ -30,17 +27,24 @@ class EvidenceProblem:
     Parameters
     ----------
     module : MultilayerPerceptron
-    X : tensor of shape (n, d)
-    y : tensor of shape (n, m)
-    weight : tensor of shape (n,) or None
+    X : tensor of shape (n, d), or (n, d (1 + n_directions)) with directions beside it
+    y : tensor of shape (n, m), or (n, m (1 + n_directions)) with slopes beside it
+    weight : tensor of shape (n, 1) or of y's
+        What each entry of y counts; zero where it is unknown.
+    n_directions : int
+    tied : bool
+        Whether an output's slopes have the noise precision of its values.
     """
 
-    def __init__(self, module, X, y, weight):
-        self.function = PerceptronFunction(module)
+    def __init__(self, module, X, y, weight, n_directions, tied):
+        self.function = weight_function(module, n_directions)
         self.X, self.y = X, y
-        weight = torch.ones_like(X[:, 0]) if weight is None else weight
-        self.row_scale = weight[:, None].sqrt()
-        self.counts = weight.sum().expand(y.shape[1])
+        weight = weight.expand_as(y)
+        self.row_scale, self.counts = weight.sqrt(), weight.sum(0)
+        m = y.shape[1] // (1 + n_directions)
+        copies = torch.ones if tied else torch.eye
+        side = (1 + n_directions,) * (2 if tied else 1)
+        self.pool = torch.kron(copies(*side, dtype=y.dtype), torch.eye(m, dtype=y.dtype))
         classes, groups, n_groups = [], [], 0
         for layer, (n_out, n_in) in enumerate(self.function.shapes):
             columns = torch.arange(n_in) if layer == 0 else torch.zeros(n_in, dtype=torch.long)
@@ -48,7 +52,8 @@ class EvidenceProblem:
             classes += [columns, torch.tensor([bias])]
             groups += [columns.repeat(n_out), torch.full((n_out,), bias)]
             n_groups = bias + 1
-        self.classes, self.groups, self.n_groups = torch.cat(classes), torch.cat(groups), n_groups
+        self.groups, self.n_groups = torch.cat(groups), n_groups
+        self.classes = self.groups if n_directions else torch.cat(classes)  # of a Jacobian's traces
         self.dual = y.numel() <= DUAL_ADVANTAGE * len(self.groups)
         side = y.numel() if self.dual else len(self.groups)
         if side > MAX_SIDE:
@@ -73,7 +78,7 @@ class EvidenceProblem:
             values, jacobian = self.function.jacobian(w, self.X[part])
             scale = self.row_scale[part]
             residuals.append(scale * (values - self.y[part]))
-            J = jacobian.scaled(scale.expand_as(values).flatten()).dense()
+            J = jacobian.scaled(scale.flatten()).dense()
             for o, J_o in enumerate(J.view(-1, m, n_weights).unbind(1)):
                 grams[o] = grams[o] + J_o.T @ J_o
                 gradients[o] = gradients[o] + J_o.T @ residuals[-1][:, o]
@@ -93,19 +98,20 @@ class Candidate:
 
     Parameters
     ----------
-    X, y, weight : arrays of shape (n, d), (n, m), (n,) or None
+    samples : Samples
     hidden_layers : tuple of int
     activation : str
     omega_0 : float
     seed : int
     """
 
-    def __init__(self, X, y, weight, *, hidden_layers, activation, omega_0, seed):
+    def __init__(self, samples, *, hidden_layers, activation, omega_0, seed):
         self.hidden_layers, self.activation = tuple(hidden_layers), activation
         self.omega_0, self.seed = omega_0, seed
+        copies = 1 + samples.n_directions
         self.module = MultilayerPerceptron(
-            X.shape[1],
-            y.shape[1],
+            samples.X.shape[1] // copies,
+            samples.y.shape[1] // copies,
             hidden_layers=hidden_layers,
             activation=activation,
             omega_0=omega_0,
@@ -115,8 +121,8 @@ class Candidate:
             device="cpu",
             seed=seed,
         )
-        weight = None if weight is None else torch.as_tensor(weight)
-        self.problem = EvidenceProblem(self.module, torch.tensor(X), torch.tensor(y), weight)
+        tensors = map(torch.as_tensor, (samples.X, samples.y, samples.weight))
+        self.problem = EvidenceProblem(self.module, *tensors, samples.n_directions, samples.tied)
         self.fit = self.problem.first_fit(parameters_to_vector(self.module.parameters()).detach())
 
     @property
@@ -149,7 +155,8 @@ class Candidate:
             return (block if square else torch.eye(len(places), dtype=U.dtype) - block).numpy()
 
         residuals = (residuals if square else targets - residuals).view_as(self.problem.y)
-        return held_out_densities(precision, residuals.numpy(), self.fit.beta.numpy())
+        known = (self.problem.row_scale > 0).numpy()
+        return held_out_densities(precision, residuals.numpy(), self.fit.beta.numpy(), known=known)
 
     def _whitened_rows(self, with_modes):
         """Targets of the linearised net, (n m,), and the Jacobian times the basis, (n m, r)."""
@@ -239,54 +246,3 @@ class Posterior:
 
 def _array(tensor):
     return tensor.numpy()
-
-
-def coefficient_jacobians(module, jet, index):
-    r"""Derivatives of one Taylor coefficient by the weights, all rows in one backward pass.
-
-    With :math:`\delta_\alpha` the derivative of the coefficient by those of a layer's sums
-    :math:`z_\alpha = W h_\alpha + b [\alpha = 0]`, its derivative by W is
-    :math:`\sum_\alpha \delta_\alpha h_\alpha^T`.
-
-    Yields
-    ------
-    tensor of shape (n, P), for each output
-    """
-    inputs, sums, current = [], [], jet
-    with torch.enable_grad():
-        for layer in module.layers:
-            if isinstance(layer, nn.Linear):
-                inputs.append(current)
-                current = current @ layer.weight.T + layer.bias
-                current = current.map_parts(lambda p: p if p.requires_grad else p.requires_grad_())
-                sums.append(current.parts)
-            else:
-                current = ACTIVATIONS[module.activation].taylor(current)
-        target = current.partial(index) / prod(map(factorial, index))
-    flat = [part for parts in sums for part in parts]
-    for column in target.unbind(1):
-        if not column.requires_grad:  # beyond the degree of an affine net
-            yield column.new_zeros((len(column), sum(p.numel() for p in module.parameters())))
-            continue
-        found = torch.autograd.grad(column.sum(), flat, retain_graph=True, allow_unused=True)
-        yield _assemble(found, inputs, sums)
-
-
-def _assemble(found, inputs, sums):
-    """One row of the Jacobian for each row of the jet, from the derivatives by the sums."""
-    blocks, place = [], 0
-    for h, parts in zip(inputs, sums):
-        n, n_out = parts[0].shape[1:]
-        weight, bias = 0.0, parts[0].new_zeros((n, n_out))
-        for k in range(len(parts)):
-            delta = found[place + k]
-            if delta is None:
-                continue
-            if k <= h.degree:
-                weight = weight + torch.einsum("tno,tni->noi", delta, h.parts[k].detach())
-            if k == 0:
-                bias = delta[0]
-        place += len(parts)
-        zeros = parts[0].new_zeros((n, n_out, h.value.shape[1]))
-        blocks += [(zeros + weight).flatten(1), bias]
-    return torch.cat(blocks, dim=1)

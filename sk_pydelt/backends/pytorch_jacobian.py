@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from ..activations import RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
+from ..activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
 from ..solvers.levenberg_marquardt import DenseJacobian
-from .pytorch_modules import MultilayerPerceptron, Rational, Sine, Softplus
+from .pytorch_modules import Rational, Sine, Softplus
 
-__all__ = ["LayeredJacobian", "ModuleFunction", "PerceptronFunction", "weight_function"]
+__all__ = ["LayeredJacobian", "ModuleFunction", "PerceptronFunction"]
 
 
 def _rational_slope(z, h):
@@ -134,6 +134,7 @@ class PerceptronFunction:
         dense = [layer for layer in module.layers if isinstance(layer, nn.Linear)]
         self.shapes = [layer.weight.shape for layer in dense]
         self.activation = next(a for a in module.layers if not isinstance(a, nn.Linear))
+        self.taylor = ACTIVATIONS[module.activation].taylor
 
     def layers(self, w):
         """The weights and bias of each dense layer, as views of w."""
@@ -199,9 +200,3 @@ class ModuleFunction:
         function = torch.func.vmap(torch.func.jacrev(row, has_aux=True), in_dims=(None, 0))
         J, values = function(w, X)
         return values.detach(), DenseJacobian(J.detach().flatten(0, 1))
-
-
-def weight_function(module):
-    """A module as a function of its weights."""
-    kind = PerceptronFunction if isinstance(module, MultilayerPerceptron) else ModuleFunction
-    return kind(module)

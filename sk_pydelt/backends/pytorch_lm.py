@@ -5,8 +5,8 @@ from skorch.callbacks import Callback
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ..solvers.levenberg_marquardt import LevenbergMarquardt, linearise
-from .pytorch_jacobian import weight_function
 from .pytorch_net import SkorchNet
+from .pytorch_slopes import weight_function
 
 __all__ = ["LevenbergMarquardtNet", "StopWhenDone"]
 
@@ -28,7 +28,8 @@ class LevenbergMarquardtNet(SkorchNet):
             self._set_training(False)  # nothing random: losses are compared to the last digit
         with torch.no_grad():
             if getattr(self, "problem_", None) is None:  # the batch is all samples, always
-                self.problem_ = _Problem(self.module_, *batch, self.alpha)
+                function = weight_function(self.module_, self.n_directions)
+                self.problem_ = _Problem(self.module_, function, *batch, self.alpha)
             w = parameters_to_vector(self.module_.parameters())
             loss, equations = self.problem_.linearise(w)
             evaluate, prior = self.problem_.evaluate, self.problem_.prior
@@ -44,8 +45,8 @@ class LevenbergMarquardtNet(SkorchNet):
 class _Problem:
     """The loss of a module as a sum of squares of scaled residuals and of weights."""
 
-    def __init__(self, module, X, y_and_weight, alpha):
-        self.function = weight_function(module)
+    def __init__(self, module, function, X, y_and_weight, alpha):
+        self.function = function
         y, *weight = y_and_weight
         scale = ((weight[0] if weight else torch.ones_like(y[:, :1])) / y.numel()).sqrt()
         self.X, self.y, self.scale = X, y, scale

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
 from .common import require_finite
+from .pytorch_slopes import values_and_slopes
 
 __all__ = ["Batches", "EpochProgress", "SkorchNet", "one_thread"]
 
@@ -64,10 +65,13 @@ class SkorchNet(NeuralNetRegressor):
     ----------
     alpha : float
         Factor of the sum of squared weights, biases left out, in the loss.
+    n_directions : int
+        How many directions stand beside X in each row, along which slopes are fitted too.
     """
 
-    def __init__(self, module, *args, alpha=0.0, **kwargs):
+    def __init__(self, module, *args, alpha=0.0, n_directions=0, **kwargs):
         self.alpha = alpha
+        self.n_directions = n_directions
         super().__init__(module, *args, **kwargs)
 
     def __deepcopy__(self, memo):
@@ -110,7 +114,7 @@ class SkorchNet(NeuralNetRegressor):
 
         def closure():
             self.optimizer_.zero_grad()
-            loss = scale * self.get_loss(self.module_(X), y, X=X, training=True)
+            loss = scale * self.get_loss(self._outputs(X), y, X=X, training=True)
             loss.backward()
             return loss
 
@@ -122,6 +126,10 @@ class SkorchNet(NeuralNetRegressor):
                 vector_to_parameters(start, self.module_.parameters())
             raise
 
+    def _outputs(self, X):
+        """What the loss compares with y: values, with slopes beside them where they are fitted."""
+        return values_and_slopes(self.module_, X, self.n_directions)
+
     def _start_of_search(self):
         """Weights to go back to from L-BFGS's search along a line, where it is broken off."""
         if isinstance(self.optimizer_, torch.optim.LBFGS):
@@ -132,7 +140,7 @@ class SkorchNet(NeuralNetRegressor):
         self._set_training(False)
         X, y = batch
         with torch.no_grad():
-            return {"loss": self.get_loss(self.module_(X), y, X=X)}
+            return {"loss": self.get_loss(self._outputs(X), y, X=X)}
 
     def on_epoch_end(self, net, **kwargs):
         """Record the epoch's losses, and refuse to go on from one that is not a number."""

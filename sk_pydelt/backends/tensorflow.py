@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ..jet import Jet
-from .common import check_batches, split_rows
+from .common import check_batches, split_rows, training_rows
 from .tensorflow_import import tensorflow_extra, tf
 from .tensorflow_modules import Perceptron, build_perceptron, dense_layers, propagate_perceptron
 from .tensorflow_net import Training, tensors
@@ -87,14 +87,11 @@ class KerasNet(KerasRegressor):
     def _validate_sample_weight(X, y, sample_weight):
         return X, y, np.asarray(sample_weight, dtype=np.float64)  # SciKeras makes it float32
 
-    def _fit_keras_model(
-        self, X, y, sample_weight, warm_start, epochs, initial_epoch, validation_data=None
-    ):
-        """Train the model on arrays, in place of ``keras.Model.fit``."""
-        nothing = X[:0], y[:0], None
-        training = self.training
-        data = tensors(X, y, sample_weight, training)
-        self.history_ = training(self.model_, data, tensors(*validation_data or nothing, training))
+    def _fit_keras_model(self, X, y, sample_weight, warm_start, epochs, initial_epoch, data=None):
+        """Train the model on `data`, or on these arrays, in place of ``keras.Model.fit``."""
+        rows = slice(None)
+        given = data or (training_rows(rows, X, y, sample_weight, None), None)
+        self.history_ = self.training(self.model_, *_tensors(*given, self.training.dtype))
 
     def _predict_raw(self, X, **options):
         """Predictions in the net's own precision; `keras.Model.predict` rounds X to Keras' own."""
@@ -117,6 +114,12 @@ def device_name(name, n_gpus):
     return f"/GPU:{name.partition(':')[2] or 0}"
 
 
+def _tensors(train, valid, dtype):
+    """The training rows as tensors, and the validation rows, of which there may be none."""
+    nothing = [None if array is None else array[:0] for array in train]
+    return tensors(*train, dtype), tensors(*valid or nothing, dtype)
+
+
 def _seed(random_state):
     """A seed from an int or a RandomState, or from TensorFlow's global generator for None."""
     if random_state is None:
@@ -134,7 +137,7 @@ def _model(estimator, n_features, n_outputs, seed):
     return partial(build_perceptron if estimator.module is None else build_own, **arguments)
 
 
-def _training(estimator, n_train, seed, device):
+def _training(estimator, n_train, n_directions, seed, device):
     """How the Keras model is trained on so many samples."""
     batch_size, min_rows = check_batches(estimator, n_train)
     names = ("solver", "epochs", "learning_rate", "alpha", "dropout_rate", "early_stopping")
@@ -146,6 +149,7 @@ def _training(estimator, n_train, seed, device):
             activation=estimator.activation,
             batch_norm=estimator.batch_norm,
             dropout=estimator.dropout_rate > 0,
+            n_directions=n_directions,
         )
     return Training(
         perceptron=perceptron,
@@ -153,11 +157,12 @@ def _training(estimator, n_train, seed, device):
         min_rows=min_rows,
         seed=seed,
         device=device,
+        n_directions=n_directions,
         **{name: getattr(estimator, name) for name in names},
     )
 
 
-def fit_net(estimator, X, y, sample_weight) -> KerasNet:
+def fit_net(estimator, X, y, sample_weight, slopes=None) -> KerasNet:
     """Train a net as the parameters of an estimator say.
 
     Parameters
@@ -166,6 +171,7 @@ def fit_net(estimator, X, y, sample_weight) -> KerasNet:
     X : array of shape (n, p)
     y : array of shape (n, q)
     sample_weight : array of shape (n,) or None
+    slopes : sk_pydelt.sobolev.Slopes or None
 
     Returns
     -------
@@ -175,9 +181,10 @@ def fit_net(estimator, X, y, sample_weight) -> KerasNet:
     with tf.device(device):
         seed = _seed(estimator.random_state)
         train, valid = split_rows(estimator, len(X), seed)
+        n_directions = 0 if slopes is None else slopes.n_directions
         net = KerasNet(
             _model(estimator, X.shape[1], y.shape[1], seed),
-            training=_training(estimator, len(train), seed, device),
+            training=_training(estimator, len(train), n_directions, seed, device),
             optimizer="adam",
             optimizer__learning_rate=estimator.learning_rate,
             loss="mse",
@@ -185,11 +192,11 @@ def fit_net(estimator, X, y, sample_weight) -> KerasNet:
             batch_size=estimator.batch_size,
             verbose=0,
         )
-        weight = np.ones(len(X)) if sample_weight is None else sample_weight
-        held_out = {}
-        if valid is not None:
-            held_out["validation_data"] = X[valid], y[valid], weight[valid]
-        return net.fit(X[train], y[train], sample_weight=weight[train], **held_out)
+        data = [
+            None if rows is None else training_rows(rows, X, y, sample_weight, slopes)
+            for rows in (train, valid)
+        ]
+        return net.fit(X[train], y[train], data=data)
 
 
 def loss_curves(net):

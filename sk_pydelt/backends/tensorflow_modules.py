@@ -18,6 +18,7 @@ __all__ = [
     "build_perceptron",
     "dense_layers",
     "propagate_perceptron",
+    "split_places",
 ]
 
 # Batch normalisation: what is added to the variance, and the share of a running statistic kept.
@@ -185,9 +186,11 @@ class Perceptron:
     activation: str
     batch_norm: bool
     dropout: bool
+    n_directions: int
 
     def __call__(self, params, stats, X, settings, seed, training):
         """Predictions, the running statistics, and what is to be added to the loss."""
+        X, slopes = split_places(X, self.n_directions)
         per_layer = 4 if self.batch_norm else 2
         n_pieces = per_layer * (self.n_layers - 1) + 2
         pieces = tf.split(params[0], settings.sizes, num=n_pieces)
@@ -196,19 +199,40 @@ class Perceptron:
         moved, h = [], X
         for k in range(self.n_layers - 1):
             kernel, bias, *norm = pieces[per_layer * k : per_layer * (k + 1)]
-            h = _dense(h, kernel, bias)
+            h, slopes = _dense(h, slopes, kernel, bias)
             if self.batch_norm:
                 h, new = _normalise(h, *norm, *running[2 * k : 2 * k + 2], training)
                 moved += new
-            h = function(h)
+            h, slopes = _activate(function, h, slopes)
             if self.dropout and training:
                 h = _drop(h, settings.dropout_rate, seed + [0, k])
         stats = (tf.concat(moved, 0),) if moved else stats
-        return _dense(h, *pieces[-2:]), stats, tf.zeros((), X.dtype)
+        h, slopes = _dense(h, slopes, *pieces[-2:])
+        return tf.concat([h, *slopes], 1), stats, tf.zeros((), X.dtype)
 
 
-def _dense(h, kernel, bias):
-    return tf.nn.bias_add(h @ tf.reshape(kernel, (-1, tf.size(bias))), bias)
+def split_places(places, n_directions):
+    """X (n, p), and a list of directions of that shape, from a tensor with them side by side."""
+    if not n_directions:
+        return places, []
+    X, *directions = tf.split(places, 1 + n_directions, axis=1)
+    return X, directions
+
+
+def _dense(h, slopes, kernel, bias):
+    matrix = tf.reshape(kernel, (-1, tf.size(bias)))
+    return tf.nn.bias_add(h @ matrix, bias), [slope @ matrix for slope in slopes]
+
+
+def _activate(function, z, slopes):
+    """An elementwise function, and the slopes through it."""
+    if not slopes:
+        return function(z), []
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        h = function(z)
+    rate = tape.gradient(h, z)
+    return h, [rate * slope for slope in slopes]
 
 
 def _normalise(h, gamma, beta, mean, variance, training):

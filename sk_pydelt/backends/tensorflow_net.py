@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .common import end_early, require_finite, unit_weights
+from .common import end_early, require_finite, require_one_net
 from .tensorflow_import import forget_kernels, tf
 from .tensorflow_lbfgs import train_by_lbfgs
-from .tensorflow_modules import Perceptron
+from .tensorflow_modules import Perceptron, split_places
 from .tensorflow_training import (
     Data,
     Settings,
@@ -20,12 +20,10 @@ from .tensorflow_training import (
 __all__ = ["Training", "tensors"]
 
 
-def tensors(X, y, weight, training) -> Data:
-    """Tensors of X and y, and of the weights with mean 1, which are all 1 where there are none."""
-    everything = slice(None)
-    column = np.ones((len(X), 1)) if weight is None else unit_weights(weight, everything)
-    arrays = X, y, column
-    return Data(*(tf.constant(array, training.dtype) for array in arrays))
+def tensors(X, y, weight, dtype) -> Data:
+    """Tensors of X and y, and of the weights, which are all 1 where there are none."""
+    weight = np.ones((len(X), 1)) if weight is None else weight
+    return Data(*(tf.constant(array, dtype) for array in (X, y, weight)))
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,8 @@ class Training:
     seed : int
     dtype, device : str
     verbose : bool
+    n_directions : int
+        How many directions stand beside X in each row, along which slopes are fitted too.
     """
 
     perceptron: Perceptron | None
@@ -65,6 +65,7 @@ class Training:
     dtype: str
     device: str
     verbose: bool
+    n_directions: int
 
     def __call__(self, model, data: Data, valid: Data) -> dict:
         """Train a Keras model in place; the losses by name, one for each epoch."""
@@ -134,13 +135,17 @@ class Training:
         return losses
 
     def _train_own(self, model, data, valid):
+        if self.n_directions:
+            X, _ = split_places(data.X, self.n_directions)
+            require_one_net(*(model(X, training=mode).numpy() for mode in (True, False)))
         variables = model.trainable_variables, model.non_trainable_variables
         params, stats = (tuple(v.value + 0 for v in group) for group in variables)
         penalised = tuple(tf.fill(p.shape, tf.cast(p.shape.rank > 1, p.dtype)) for p in params)
         state = initial_state(params, stats)
         settings = self._settings(len(data.X), penalised)
         arguments = state, tf.constant(0, tf.int32), data, valid, settings
-        compiled = compiled_model(_KerasFunction(model), arguments, **self._kind(data))
+        function = _KerasFunction(model, self.n_directions)
+        compiled = compiled_model(function, arguments, **self._kind(data))
         *kept, losses = self._run(compiled, state, data, valid, settings)
         for group, values in zip(variables, kept):
             for variable, value in zip(group, values):
@@ -152,15 +157,25 @@ class Training:
 class _KerasFunction:
     """A Keras model as a function of its weights."""
 
-    def __init__(self, model):
+    def __init__(self, model, n_directions):
         self.model = model
+        self.n_directions = n_directions
 
     def __call__(self, params, stats, X, settings, seed, training):
+        X, directions = split_places(X, self.n_directions)
         prediction, stats, losses = self.model.stateless_call(
             params, stats, X, training=training, return_losses=True
         )
         loss = sum(tf.cast(loss, X.dtype) for loss in losses)  # a user's own regularizers
-        return tf.cast(prediction, X.dtype), tuple(stats), loss
+        slopes = [self._slope(params, stats, X, v, training) for v in directions]
+        outputs = tf.concat([tf.cast(part, X.dtype) for part in (prediction, *slopes)], 1)
+        return outputs, tuple(stats), loss
+
+    def _slope(self, params, stats, X, direction, training):
+        """The derivative along a direction, by forward mode."""
+        with tf.autodiff.ForwardAccumulator(X, direction) as forward:
+            prediction, _ = self.model.stateless_call(params, stats, X, training=training)
+        return forward.jvp(prediction, unconnected_gradients="zero")
 
 
 def _flat(arrays):

@@ -165,7 +165,7 @@ def evidence_steps(problem, fit, n_iter, n_warm=10):
     ----------
     problem : object
         With `function` (values and Jacobian), `X`, `residuals(values)`, `row_scale`, `counts`,
-        `groups`, `classes`, `dual` and `normal_equations(w)`.
+        `pool`, `groups`, `classes`, `dual` and `normal_equations(w)`.
     fit : EvidenceFit
         Where to start from; it is changed in place.
     n_iter : int
@@ -208,7 +208,7 @@ def _reestimate(problem, fit, dof, left, residuals):
     squares = _sum_groups(fit.w**2, problem.groups, fit.alpha)
     fit.alpha = ((dof + 1e-3) / (squares + 1e-10)).clamp(*PRECISION_RANGE)
     left = (left + problem.counts - len(residuals)).clamp(min=1e-12)  # a weight counts as copies
-    noise = (residuals**2).sum(0) / left
+    noise = (problem.pool @ (residuals**2).sum(0)) / (problem.pool @ left)
     fit.beta = 1 / noise.clamp(min=1 / MAX_NOISE_PRECISION)
 
 
@@ -249,7 +249,7 @@ def whitened_svd(problem, fit):
     return None, squares.clamp(min=0).sqrt(), V
 
 
-def held_out_densities(precision, residuals, beta, fold_size=3, n_repeats=3):
+def held_out_densities(precision, residuals, beta, fold_size=3, n_repeats=3, known=True):
     r"""Log predictive density of each sample by the linearised net fitted without its fold.
 
     The whitened targets of the linearised net are Gaussian with covariance C. Given the others,
@@ -268,6 +268,8 @@ def held_out_densities(precision, residuals, beta, fold_size=3, n_repeats=3):
         Samples left out together. Single ones flatter nets that pass through all samples.
     n_repeats : int, default=3
         Partitions into folds, always the same, over which densities are averaged.
+    known : array of bool of shape (n, m), default=True
+        Entries that count.
 
     Returns
     -------
@@ -286,7 +288,7 @@ def held_out_densities(precision, residuals, beta, fold_size=3, n_repeats=3):
             spread = np.maximum(covariance.diagonal(), 1.0)
             density = -0.5 * (errors**2 / spread + np.log(2 * pi * spread))
             total[fold] += density.reshape(-1, m)
-    return (total / n_repeats + 0.5 * np.log(beta)).sum(axis=1)
+    return np.where(known, total / n_repeats + 0.5 * np.log(beta), 0.0).sum(axis=1)
 
 
 def pseudo_bma_weights(log_densities, rng, n_bootstrap=1000):

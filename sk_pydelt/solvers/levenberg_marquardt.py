@@ -80,6 +80,10 @@ class DenseJacobian:
         """J diag(inverse) Jᵀ, (n, n)."""
         return (self.J * inverse) @ self.J.T
 
+    def traces(self, M):
+        """Traces of M K for the Gram matrix K of each weight alone, (P,); M (n, n) symmetric."""
+        return ((M @ self.J) * self.J).sum(0)
+
 
 class PrimalEquations:
     """The linearised problem as a system of the size of the weights.

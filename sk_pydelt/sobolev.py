@@ -1,0 +1,179 @@
+"""Known derivatives as data: Sobolev fitting, in the units of the user."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils.validation import check_array
+
+from .base import BaseInterpolator
+from .chain import propagate
+from .jet import Jet
+
+__all__ = ["Slopes", "SobolevInterpolator"]
+
+
+def _check_dy(dy, n, m, d, y_ndim):
+    """Known derivatives as an array (n, m, d), with NaN where they are unknown."""
+    dy = check_array(
+        dy,
+        dtype=np.float64,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_all_finite="allow-nan",
+        input_name="dy",
+    )
+    shapes = {(n, m, d)}
+    if y_ndim == 1:
+        shapes |= {(n, d)}
+    if d == 1:
+        shapes |= {(n,), (n, 1)} if y_ndim == 1 else {(n, m)}
+    if dy.shape not in shapes:
+        raise ValueError(
+            f"dy must hold the derivative of each of {m} outputs by each of {d} features at each "
+            f"of {n} samples, in shape {' or '.join(map(str, sorted(shapes)))}, with NaN where it "
+            f"is unknown; got shape {dy.shape}."
+        )
+    return dy.reshape(n, m, d)
+
+
+def _check_dy_weight(weight, dy):
+    if weight is None:
+        return
+    if dy is None:
+        raise ValueError("dy_weight says what known derivatives count: give them as dy too.")
+    if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+        raise ValueError(f"dy_weight must be None or a finite number >= 0; got {weight!r}.")
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Known derivatives of scaled targets, along directions in the space of scaled features.
+
+    Direction a at a row is the one in which the scaled features move with feature a of the
+    user, divided by `units[a]`, its root mean square over the rows: so slopes are near 1 where
+    scaled data are, whatever the units of the user.
+
+    Parameters
+    ----------
+    directions : array of shape (n, d, p)
+    target : array of shape (n, d, q)
+        Zero where it is unknown.
+    known : array of bool of shape (n, d, q)
+    units : array of shape (d,)
+    weight : float or None
+        `dy_weight`.
+    """
+
+    directions: np.ndarray
+    target: np.ndarray
+    known: np.ndarray
+    units: np.ndarray
+    weight: float | None = None
+
+    @classmethod
+    def of_scaled_data(cls, dy, X, y, x_scaler, y_scaler, weight):
+        """From derivatives dy (n, m, d) at X (n, d) and y (n, m), by the chain rule."""
+        directions = propagate(x_scaler, Jet.variables(X, 1)).tensor(1).swapaxes(1, 2)
+        rates = propagate(y_scaler, Jet.variables(y, 1)).tensor(1)  # (n, q, m)
+        unknown = np.isnan(dy)
+        target = np.einsum("nqm,nmd->ndq", rates, np.where(unknown, 0.0, dy))
+        spoiled = np.einsum("nqm,nmd->ndq", rates != 0, unknown) > 0
+        units = np.sqrt((directions**2).sum(axis=2).mean(axis=0))
+        units[units == 0] = 1.0
+        target = np.where(spoiled, 0.0, target / units[:, None])
+        return cls(directions / units[:, None], target, ~spoiled, units, weight)
+
+    def __getitem__(self, rows):
+        parts = (part[rows] for part in (self.directions, self.target, self.known))
+        return Slopes(*parts, self.units, self.weight)
+
+    @property
+    def n_directions(self):
+        """d, the number of directions at each row."""
+        return self.directions.shape[1]
+
+    def places(self, X):
+        """X (n, p) with the directions beside it: (n, p (1 + d))."""
+        return np.column_stack([X, self.directions.reshape(len(X), -1)])
+
+    def targets(self, y):
+        """y (n, q) with the slopes beside it, direction by direction: (n, q (1 + d))."""
+        return np.column_stack([y, self.target.reshape(len(y), -1)])
+
+    def shares(self, weight):
+        """What each entry of `targets` counts, where the rows count `weight` (n,)."""
+        known = self.known.reshape(len(weight), -1)
+        values = np.ones((len(weight), self.target.shape[2]))
+        return weight[:, None] * np.column_stack([values, known])
+
+    def loss_weights(self, weight):
+        r"""Weights under which the mean of squared errors of `targets` is the Sobolev loss.
+
+        That is the weighted mean over the values plus `dy_weight` times the weighted mean over the
+        known slopes.
+        """
+        shares = self.shares(weight)
+        q = self.target.shape[2]
+        parts = np.split(shares, [q], axis=1)
+        factors = 1.0, 1.0 if self.weight is None else self.weight
+        scaled = [f * part * shares.size / (part.sum() or 1.0) for f, part in zip(factors, parts)]
+        return np.column_stack(scaled)
+
+
+class SobolevInterpolator(BaseInterpolator):
+    """An interpolator that fits known derivatives along with the values.
+
+    Its hook `_fit_scaled` takes `Slopes`, or None, after the weights.
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, dy=None, dy_weight=None):
+        """Fit the function to samples, and to derivatives of it where they are known.
+
+        A fit that fails or is broken off leaves the estimator as it was before.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Places of the samples, in any units.
+        y : array-like of shape (n,) or (n, m)
+            Samples of one or m functions.
+        sample_weight : array-like of shape (n,), default=None
+            A whole weight counts as that many copies of the row, its derivatives included.
+        dy : array-like of shape (n, m, d), or of that of ``differentiate(1)(X)``, default=None
+            Known first derivatives at the samples, in units of y over those of X, NaN where they
+            are unknown (Sobolev training, Czarnecki et al. 2017). In a pipeline, X and so the
+            derivatives are those that reach this step, after the transformers before it.
+        dy_weight : float, default=None
+            What the mean squared error of the known derivatives counts beside that of the values,
+            both scaled. None is 1 for `NeuralNetworkInterpolator`; in
+            `BayesianNeuralNetworkInterpolator` it is for the data to say how precise each
+            derivative is, and a number is the precision of all of them over that of the values.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            `dy` of a wrong shape, with infinities, or with an option that excludes it
+            (`dropout_rate`, `batch_norm`).
+        TypeError
+            A scaler that has no derivative.
+        """
+        with self._all_or_nothing():
+            X, y, sample_weight, kept = self._samples(X, y, sample_weight)
+            slopes = None
+            _check_dy_weight(dy_weight, dy)
+            if dy is not None:
+                n = len(kept) if isinstance(kept, np.ndarray) else len(X)
+                dy = _check_dy(dy, n, y.shape[1], X.shape[1], self._y_ndim)[kept]
+            scaled = self._scale(X, y, sample_weight)
+            if dy is not None:
+                scalers = self.x_scaler_, self.y_scaler_
+                slopes = Slopes.of_scaled_data(dy, X, y, *scalers, dy_weight)
+            self._fit_scaled(*scaled, sample_weight, slopes)
+        return self
