@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn.functional import linear
 
 from ..activations import RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
 from ..solvers.levenberg_marquardt import DenseJacobian
@@ -45,7 +46,7 @@ def _slope(activation, z, h):
 def layer_views(w, shapes):
     """The weights and the bias of each dense layer, of shape (n_out, n_in), as views of w."""
     sizes = [size for n_out, n_in in shapes for size in (n_out * n_in, n_out)]
-    parts = w.split(sizes)
+    parts = w.split_with_sizes(sizes)
     return [(W.view(shape), b) for W, b, shape in zip(parts[::2], parts[1::2], shapes)]
 
 
@@ -150,46 +151,44 @@ class PerceptronFunction:
         dense = [layer for layer in module.layers if isinstance(layer, nn.Linear)]
         self.shapes = [tuple(layer.weight.shape) for layer in dense]
         self.activation = next(a for a in module.layers if not isinstance(a, nn.Linear))
-        self._last = None
-
-    def layers(self, w):
-        """The weights and bias of each dense layer, as views of w."""
-        return layer_views(w, self.shapes)
+        self.n_units = sum(n_out for n_out, _ in self.shapes)
+        self._last = None  # a forward pass, and where it was taken
 
     def values(self, w, X):
         """Values (n, m) at X (n, d) with the weights w (P,)."""
-        if len(X) * sum(n_out for n_out, _ in self.shapes) <= REMEMBERED:
-            inputs, sums = self._forward(w, X)
-            self._last = w, w._version, X, inputs, sums
+        if len(X) * self.n_units <= REMEMBERED:
+            forward = *_, sums = self._forward(w, X)
+            self._last = w, w._version, X, forward
             return sums[-1]
-        for i, (weight, bias) in enumerate(self.layers(w)):
-            X = torch.addmm(bias, self.activation(X) if i else X, weight.T)
+        for i, (weight, bias) in enumerate(layer_views(w, self.shapes)):
+            X = linear(self.activation(X) if i else X, weight, bias)
         return X
 
     def _forward(self, w, X):
-        """What goes into each layer, and what comes out before the activation."""
-        inputs, sums = [X], []
-        for i, (weight, bias) in enumerate(self.layers(w)):
-            if i:
+        """The layers, what goes into each, and what comes out before the activation."""
+        layers, inputs, sums = layer_views(w, self.shapes), [X], []
+        for weight, bias in layers:
+            if sums:
                 inputs.append(self.activation(sums[-1]))
-            sums.append(torch.addmm(bias, inputs[-1], weight.T))
-        return inputs, sums
+            sums.append(linear(inputs[-1], weight, bias))
+        return layers, inputs, sums
 
     def jacobian(self, w, X):
         """Values (n, m), and the Jacobian (n m, P) of all rows and outputs as an operator."""
         last, self._last = self._last, None
         known = last is not None and last[0] is w and last[1] == w._version and last[2] is X
-        inputs, sums = last[3:] if known else self._forward(w, X)
+        layers, inputs, sums = last[3] if known else self._forward(w, X)
         n, m = sums[-1].shape
-        delta = torch.eye(m, dtype=X.dtype, device=X.device).repeat(n, 1)
-        layers, factors = self.layers(w), []
+        identity = torch.eye(m, dtype=X.dtype, device=X.device)
+        delta = identity.expand(n, m, m).reshape(n * m, m)
+        factors = []
         for i in reversed(range(len(layers))):
             h = inputs[i]
             factors.append((delta, h.repeat_interleave(m, 0) if m > 1 else h))
             if i:
                 slope = _slope(self.activation, sums[i - 1], h)
                 slope = slope.repeat_interleave(m, 0) if m > 1 else slope
-                delta = (delta @ layers[i][0]) * slope
+                delta = (delta @ layers[i][0]).mul_(slope)
         return sums[-1], LayeredJacobian(factors[::-1])
 
 

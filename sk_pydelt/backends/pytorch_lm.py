@@ -32,11 +32,10 @@ class LevenbergMarquardtNet(SkorchNet):
             problem = self.problem_
             w = problem.weights.read()
             loss, equations = problem.linearise(w)
-            new, _ = self.search_.step(
-                w, loss, equations, problem.evaluate, problem.prior, problem.residuals
-            )
+            functions = problem.evaluate, problem.prior, problem.residuals
+            new, _ = self.search_.step(w, float(loss), equations, *functions)
             problem.weights.write(new)
-        return {"loss": torch.as_tensor(loss)}
+        return {"loss": loss}
 
     def on_train_end(self, net, **kwargs):
         self.problem_ = None  # it holds the samples
@@ -84,7 +83,7 @@ class _Problem:
         self.prior = parameters_to_vector(parts) if alpha else None
 
     def evaluate(self, w):
-        return self._loss(w, self.residuals(w))
+        return float(self._loss(w, self.residuals(w)))
 
     def residuals(self, w):
         """Scaled errors at w, (n m,)."""
@@ -92,7 +91,7 @@ class _Problem:
 
     def _loss(self, w, residuals):
         squares = residuals @ residuals
-        return float(squares if self.prior is None else squares + self.prior @ w**2)
+        return squares if self.prior is None else squares + self.prior @ w**2
 
     def linearise(self, w):
         def rows(part):

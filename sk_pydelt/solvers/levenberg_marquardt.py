@@ -256,10 +256,10 @@ def linearise(jacobian, n_rows, n_outputs, n_weights):
 
 def _bent(w, p, equations, residuals):
     """The end of a step from w along p, bent where the bend is short enough to be trusted."""
-    slope = (residuals(w + DIFFERENCE * p) - equations.r) / DIFFERENCE
-    bend = equations.bend(p, slope)
+    change = residuals(w + DIFFERENCE * p) - equations.r
+    bend = equations.bend(p, change / DIFFERENCE)
     short = 4 * float(bend @ bend) <= MAX_BEND**2 * float(p @ p)  # not so for a NaN
-    return w + p + bend if short else w + p
+    return (w + p).add_(bend) if short else w + p
 
 
 class LevenbergMarquardt:
