@@ -43,13 +43,6 @@ def _slope(activation, z, h):
         return torch.autograd.grad(activation(z).sum(), z)[0]
 
 
-def layer_views(w, shapes):
-    """The weights and the bias of each dense layer, of shape (n_out, n_in), as views of w."""
-    sizes = [size for n_out, n_in in shapes for size in (n_out * n_in, n_out)]
-    parts = w.split_with_sizes(sizes)
-    return [(W.view(shape), b) for W, b, shape in zip(parts[::2], parts[1::2], shapes)]
-
-
 class LayeredJacobian:
     r"""Jacobian of a perceptron by its weights, in factors of each layer.
 
@@ -95,12 +88,11 @@ class LayeredJacobian:
 
     def transposed_times(self, u):
         """Jᵀ u, (P,)."""
-        result, column = u.new_empty(self.shape[1]), u[:, None]
-        shapes = [(delta.shape[1], h.shape[1]) for delta, h in self.factors]
-        for (delta, h), (weight, bias) in zip(self.factors, layer_views(result, shapes)):
-            torch.mm((delta * column).T, h, out=weight)
-            torch.mv(delta.T, u, out=bias)
-        return result
+        parts = []
+        for delta, h in self.factors:
+            weighted = delta.T * u
+            parts += [(weighted @ h).flatten(), weighted.sum(1)]
+        return torch.cat(parts)
 
     def gram(self, inverse=None):
         """J diag(inverse) Jᵀ, (n, n), for an `inverse` that each unit of a layer has alike.
@@ -151,8 +143,14 @@ class PerceptronFunction:
         dense = [layer for layer in module.layers if isinstance(layer, nn.Linear)]
         self.shapes = [tuple(layer.weight.shape) for layer in dense]
         self.activation = next(a for a in module.layers if not isinstance(a, nn.Linear))
+        self.sizes = [k for n_out, n_in in self.shapes for k in (n_out * n_in, n_out)]
         self.n_units = sum(n_out for n_out, _ in self.shapes)
         self._last = None  # a forward pass, and where it was taken
+
+    def layers(self, w):
+        """The weights and bias of each dense layer, as views of w."""
+        parts = w.split_with_sizes(self.sizes)
+        return [(W.view(s), b) for W, b, s in zip(parts[::2], parts[1::2], self.shapes)]
 
     def values(self, w, X):
         """Values (n, m) at X (n, d) with the weights w (P,)."""
@@ -160,13 +158,13 @@ class PerceptronFunction:
             forward = *_, sums = self._forward(w, X)
             self._last = w, w._version, X, forward
             return sums[-1]
-        for i, (weight, bias) in enumerate(layer_views(w, self.shapes)):
+        for i, (weight, bias) in enumerate(self.layers(w)):
             X = linear(self.activation(X) if i else X, weight, bias)
         return X
 
     def _forward(self, w, X):
         """The layers, what goes into each, and what comes out before the activation."""
-        layers, inputs, sums = layer_views(w, self.shapes), [X], []
+        layers, inputs, sums = self.layers(w), [X], []
         for weight, bias in layers:
             if sums:
                 inputs.append(self.activation(sums[-1]))

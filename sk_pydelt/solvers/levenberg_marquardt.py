@@ -16,7 +16,7 @@ __all__ = [
 
 MAX_JACOBIAN = 2**24  # entries of a Jacobian held at once (128 MiB in float64): more are summed up
 MAX_SIDE = 2**13  # side of the largest system (512 MiB in float64)
-FIRST_DAMPING = 1e-2  # of the mean diagonal entry of JᵀJ
+FIRST_DAMPING = 1e-2  # of the size of JᵀJ
 MAX_TRIALS = 40  # of damping in one step
 LOSS_TOLERANCE = 1e-26  # a sum of squares as small as this is zero
 STALL_TOLERANCE = 1e-9, 1e-18  # relative and absolute fall of the loss in a step ...
@@ -157,14 +157,15 @@ class DualEquations:
         return self.jacobian.transposed_times(self.r)
 
     @cached_property
-    def _gram(self):
+    def gram(self):
+        """J Jᵀ, (n, n)."""
         return self.jacobian.gram()
 
     def step(self, w, prior, damping):
         """The p that minimises |r + J p|² + Σ prior (w + p)² + damping |p|²; None is no prior."""
         if prior is None or not prior.any():  # one Gram matrix serves all dampings
             self._inverse, start, r = 1 / damping, None, self.r
-            A = self._gram * self._inverse
+            A = self.gram * self._inverse
         else:
             self._inverse = 1 / (prior + damping)
             start = -self._inverse * prior * w
@@ -209,7 +210,7 @@ class DualEquations:
 
     def scale(self):
         """The mean diagonal entry of JᵀJ."""
-        return float(self._gram.trace()) / self.jacobian.shape[1]
+        return float(self.gram.trace()) / self.jacobian.shape[1]
 
 
 def linearise(jacobian, n_rows, n_outputs, n_weights):
@@ -252,6 +253,16 @@ def linearise(jacobian, n_rows, n_outputs, n_weights):
 
     blocks = ((operator.dense(), r) for operator, r in map(jacobian, parts))
     return PrimalEquations(blocks, transposed_times)
+
+
+def _size(gram):
+    """The mean eigenvalue of JᵀJ or J Jᵀ, each weighted by itself, or zero.
+
+    Unlike that of the plain mean, its ratio to the largest depends neither on how many weights
+    or samples there are, nor on how often the rows are repeated.
+    """
+    trace = float(gram.trace())
+    return float((gram * gram).sum()) / trace if trace else 0.0
 
 
 def _bent(w, p, equations, residuals):
@@ -316,7 +327,7 @@ class LevenbergMarquardt:
         if loss <= LOSS_TOLERANCE:
             return self._stop("loss", w, loss)
         if self.damping is None:
-            self.damping = FIRST_DAMPING * (equations.scale() or 1.0)
+            self.damping = FIRST_DAMPING * (_size(equations.gram) or 1.0)
         shortest = STEP_TOLERANCE**2 * float(w @ w)
         for _ in range(MAX_TRIALS):
             p = equations.step(w, prior, self.damping)
