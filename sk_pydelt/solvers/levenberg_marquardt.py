@@ -16,7 +16,7 @@ __all__ = [
 
 MAX_JACOBIAN = 2**24  # entries of a Jacobian held at once (128 MiB in float64): more are summed up
 MAX_SIDE = 2**13  # side of the largest system (512 MiB in float64)
-FIRST_DAMPING = 1e-2  # of the size of JᵀJ
+FIRST_DAMPING = 1e-2  # of the mean diagonal entry of JᵀJ
 MAX_TRIALS = 40  # of damping in one step
 LOSS_TOLERANCE = 1e-26  # a sum of squares as small as this is zero
 STALL_TOLERANCE = 1e-9, 1e-18  # relative and absolute fall of the loss in a step ...
@@ -255,16 +255,6 @@ def linearise(jacobian, n_rows, n_outputs, n_weights):
     return PrimalEquations(blocks, transposed_times)
 
 
-def _size(gram):
-    """The mean eigenvalue of JᵀJ or J Jᵀ, each weighted by itself, or zero.
-
-    Unlike that of the plain mean, its ratio to the largest depends neither on how many weights
-    or samples there are, nor on how often the rows are repeated.
-    """
-    trace = float(gram.trace())
-    return float((gram * gram).sum()) / trace if trace else 0.0
-
-
 def _bent(w, p, equations, residuals):
     """The end of a step from w along p, bent where the bend is short enough to be trusted."""
     change = residuals(w + DIFFERENCE * p) - equations.r
@@ -327,7 +317,7 @@ class LevenbergMarquardt:
         if loss <= LOSS_TOLERANCE:
             return self._stop("loss", w, loss)
         if self.damping is None:
-            self.damping = FIRST_DAMPING * (_size(equations.gram) or 1.0)
+            self.damping = FIRST_DAMPING * (equations.scale() or 1.0)
         shortest = STEP_TOLERANCE**2 * float(w @ w)
         for _ in range(MAX_TRIALS):
             p = equations.step(w, prior, self.damping)
