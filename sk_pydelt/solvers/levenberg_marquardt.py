@@ -140,7 +140,6 @@ class DualEquations:
     With :math:`B = \operatorname{diag}(\text{prior}) + \mu I`, the step is
     :math:`p = p_0 - B^{-1} J^T v`, :math:`p_0 = -B^{-1}\,\text{prior}\,w`, where
     :math:`(I + J B^{-1} J^T)\,v = r + J p_0` (the Woodbury identity, without its cancellation).
-    This v is what is left of the residuals, :math:`r + J p`.
 
     Parameters
     ----------
@@ -150,6 +149,7 @@ class DualEquations:
 
     def __init__(self, jacobian, r):
         self.jacobian, self.r = jacobian, r
+        self._last = None, None
 
     @cached_property
     def gradient(self):
@@ -173,12 +173,18 @@ class DualEquations:
             A = self.jacobian.gram(self._inverse)
         A.diagonal().add_(1)
         self._solve = factorise(A)
-        self._left = self._solve(r[:, None])[:, 0]
-        p = self._back(self._left)
-        return p if start is None else start + p
+        p = self._back(r)
+        return p if start is None else p.add_(start)
 
-    def _back(self, left):
+    def _back(self, r):
+        left = self._solve(r[:, None])[:, 0]
         return self.jacobian.transposed_times(left).mul_(-self._inverse)
+
+    def _change(self, p):
+        """J p, computed once; from p itself, or rounding would spoil it in float32."""
+        if self._last[0] is not p:
+            self._last = p, self.jacobian.times(p)
+        return self._last[1]
 
     def bend(self, p, slope):
         r"""How the last step p is to bend, so that it follows the curved map of residuals.
@@ -196,12 +202,12 @@ class DualEquations:
         -------
         tensor of shape (P,)
         """
-        curvature = (slope + self.r - self._left) / DIFFERENCE
-        return self._back(self._solve(curvature[:, None])[:, 0])
+        return self._back((slope - self._change(p)) / DIFFERENCE)
 
     def fall(self, w, prior, damping, p):
         """By how much the last step p lowers |r + J p|² + Σ prior (w + p)²."""
-        data = (self.r - self._left) @ (self.r + self._left)
+        change = self._change(p)
+        data = -change @ (2 * self.r + change)
         return float(data if prior is None else data - (prior * p) @ (2 * w + p))
 
     def half_gradient(self, w, prior):
