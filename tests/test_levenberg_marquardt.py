@@ -9,7 +9,9 @@ from torch_modules import Residual
 
 from sk_pydelt import NeuralNetworkInterpolator
 from sk_pydelt.activations import ACTIVATIONS
+from sk_pydelt.backends import pytorch_jacobian
 from sk_pydelt.backends.pytorch_jacobian import ModuleFunction, PerceptronFunction
+from sk_pydelt.backends.pytorch_lm import StopWhenDone
 from sk_pydelt.backends.pytorch_modules import MultilayerPerceptron
 from sk_pydelt.solvers import levenberg_marquardt
 from sk_pydelt.solvers.levenberg_marquardt import (
@@ -66,6 +68,29 @@ def test_both_systems_give_the_step_of_dense_least_squares(rng, n, P, damping, p
         assert equations.scale() == pytest.approx(float((J**2).sum()) / P)
 
 
+@pytest.mark.parametrize(("n", "P"), [(7, 12), (12, 7)])
+@pytest.mark.parametrize("penalty", [None, 0.3])
+def test_a_step_falls_and_bends_as_dense_algebra_says(rng, n, P, penalty):
+    J, r, w, H = tensor(rng, n, P), tensor(rng, n), tensor(rng, P), tensor(rng, n, P, P)
+    prior = None if penalty is None else penalty * torch.tensor(rng.uniform(size=P))
+    diagonal = 0.1 + (0 * w if prior is None else prior)
+    system = J.T @ J + torch.diag(diagonal)
+    h = levenberg_marquardt.DIFFERENCE
+    primal = PrimalEquations([(J, r)], DenseJacobian(J).transposed_times)
+    for equations in (primal, DualEquations(DenseJacobian(J), r)):
+        p = equations.step(w, prior, 0.1)
+        curvature = (H @ p) @ p  # r(w + t p) = r + t J p + t² curvature / 2
+        bend = equations.bend(p, J @ p + h * curvature / 2)
+        expected = -torch.linalg.solve(system, J.T @ curvature) / 2
+        assert_allclose(bend, expected, rtol=1e-9, atol=1e-12)
+
+        def model(p):
+            penalty = 0 if prior is None else float(prior @ (w + p) ** 2)
+            return float(((r + J @ p) ** 2).sum()) + penalty
+
+        assert equations.fall(w, prior, 0.1, p) == pytest.approx(model(0 * p) - model(p))
+
+
 def test_an_indefinite_matrix_is_solved_by_its_eigenvalues(rng):
     A = torch.diag(torch.tensor([2.0, 1.0, -1e-17], dtype=torch.float64))
     x = solve_positive(A, torch.tensor([[2.0], [3.0], [0.0]], dtype=torch.float64))
@@ -83,6 +108,25 @@ def test_the_jacobian_of_one_backward_pass_is_that_of_torch_func(rng, activation
     assert_allclose(jacobian.dense(), expected.dense(), rtol=1e-9, atol=1e-12)
 
 
+def test_a_jacobian_after_values_starts_from_them_unless_weights_have_changed(rng, monkeypatch):
+    function = PerceptronFunction(perceptron())
+    w, X = weights(perceptron()), tensor(rng, 6, 2)
+    passes, forward = [], PerceptronFunction._forward
+    counted = lambda *args: (passes.append(1), forward(*args))[1]  # noqa: E731
+    monkeypatch.setattr(PerceptronFunction, "_forward", counted)
+    expected = function.jacobian(w, X)[1].dense()
+    function.values(w, X)
+    assert_array_equal(function.jacobian(w, X)[1].dense(), expected)
+    assert len(passes) == 2
+    function.values(w, X)
+    w.mul_(2)
+    assert not np.allclose(function.jacobian(w, X)[1].dense(), expected)
+    assert len(passes) == 4
+    monkeypatch.setattr(pytorch_jacobian, "REMEMBERED", 0)
+    assert_allclose(function.values(w, X), forward(function, w, X)[-1][-1])
+    assert len(passes) == 4
+
+
 def test_the_layered_jacobian_is_its_matrix(rng):
     module = perceptron()
     function = PerceptronFunction(module)
@@ -98,6 +142,7 @@ def test_the_layered_jacobian_is_its_matrix(rng):
         inverse += [torch.arange(1.0, n_in + 1).repeat(n_out) + layer, torch.full((n_out,), 0.5)]
     inverse = torch.cat(inverse).double()
     assert_allclose(jacobian.gram(inverse), (J * inverse) @ J.T, rtol=1e-10)
+    assert_allclose(jacobian.gram(), J @ J.T, rtol=1e-10, atol=1e-13)
     M = tensor(rng, 18, 18)
     M = M + M.T
     squares = ((M @ J) * J).sum(0)  # the trace of M J_i J_iᵀ of each weight
@@ -124,6 +169,9 @@ def test_the_gram_matrix_is_summed_over_row_blocks(rng, monkeypatch):
     assert sum(sizes) == 50
     assert_allclose(blocks.gram, whole.gram, rtol=1e-12)
     assert_allclose(blocks.gradient, whole.gradient, rtol=1e-12)
+    assert_array_equal(blocks.r, r)
+    for equations in (blocks, whole):
+        assert_allclose(equations.transposed_times(r), J.T @ r, rtol=1e-12)
 
 
 def test_a_hopeless_size_is_refused_before_anything_is_computed():
@@ -171,6 +219,36 @@ def test_it_interpolates_to_rounding(curve):
     assert net.stop_reason_ in ("loss", "step")
     assert np.all(np.diff(net.loss_curve_) <= 0)
     assert_allclose(net.predict(curve[0]), curve[1], atol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "swish"])
+def test_bent_steps_are_few(curve, activation):
+    """Straight ones need 30 to 90 and more."""
+    for seed in range(3):
+        options = {"activation": activation, "random_state": seed, "epochs": 40}
+        assert lm(hidden_layers=(32, 16), **options).fit(*curve).loss_curve_[-1] < 1e-12
+
+
+@pytest.mark.parametrize("change", ["none", "in place", "replaced"])
+def test_callbacks_see_the_weights_and_may_change_them(curve, monkeypatch, change):
+    seen, on_epoch_end = [], StopWhenDone.on_epoch_end
+
+    def watch(self, net, **kwargs):
+        parameters = list(net.module_.parameters())
+        if change == "in place":
+            parameters[0].data.mul_(1.01)
+        elif change == "replaced":
+            parameters[0].data = 1.01 * parameters[0].data
+        with torch.no_grad():
+            X, y = kwargs["dataset_train"].tensors
+            seen.append(float(((net.module_(X) - y) ** 2).mean()))
+        on_epoch_end(self, net, **kwargs)
+
+    monkeypatch.setattr(StopWhenDone, "on_epoch_end", watch)
+    net = lm(epochs=10).fit(*curve)
+    assert_allclose(seen[:-1], net.loss_curve_[1:], rtol=1e-9)
+    assert net.net_.history[:, "train_loss"] == net.loss_curve_
+    assert net.net_.history[-1] is list(net.net_.history)[-1]
 
 
 def test_stop_reasons(curve):

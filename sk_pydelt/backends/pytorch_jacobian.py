@@ -2,12 +2,15 @@
 
 import torch
 from torch import nn
+from torch.nn.functional import linear
 
 from ..activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
 from ..solvers.levenberg_marquardt import DenseJacobian
 from .pytorch_modules import Rational, Sine, Softplus
 
 __all__ = ["LayeredJacobian", "ModuleFunction", "PerceptronFunction"]
+
+REMEMBERED = 2**22  # sums of units that are kept for a Jacobian (64 MiB with their activations)
 
 
 def _rational_slope(z, h):
@@ -87,18 +90,22 @@ class LayeredJacobian:
         """Jᵀ u, (P,)."""
         parts = []
         for delta, h in self.factors:
-            weighted = delta * u[:, None]
-            parts += [(weighted.T @ h).flatten(), weighted.sum(0)]
+            weighted = delta.T * u
+            parts += [(weighted @ h).flatten(), weighted.sum(1)]
         return torch.cat(parts)
 
-    def gram(self, inverse):
-        """J diag(inverse) Jᵀ, (n, n), for an `inverse` that each unit of a layer has alike."""
+    def gram(self, inverse=None):
+        """J diag(inverse) Jᵀ, (n, n), for an `inverse` that each unit of a layer has alike.
+
+        J Jᵀ for None.
+        """
         total, start = 0, 0
         for delta, h in self.factors:
-            n_in = h.shape[1]
-            bias = inverse[start + delta.shape[1] * n_in]
-            inner = (h * inverse[start : start + n_in]) @ h.T
-            total = total + (delta @ delta.T) * inner.add_(bias)
+            n_in, bias, scaled = h.shape[1], 1, h
+            if inverse is not None:
+                bias = inverse[start + delta.shape[1] * n_in]
+                scaled = h * inverse[start : start + n_in]
+            total = (delta @ delta.T).mul_((scaled @ h.T).add_(bias)).add_(total)
             start += delta.shape[1] * (n_in + 1)
         return total
 
@@ -124,6 +131,8 @@ class LayeredJacobian:
 class PerceptronFunction:
     """A `MultilayerPerceptron` without batch normalisation as a function of its weights.
 
+    The Jacobian at the weights and rows where values were asked for last starts from there.
+
     Parameters
     ----------
     module : MultilayerPerceptron
@@ -132,43 +141,54 @@ class PerceptronFunction:
 
     def __init__(self, module):
         dense = [layer for layer in module.layers if isinstance(layer, nn.Linear)]
-        self.shapes = [layer.weight.shape for layer in dense]
+        self.shapes = [tuple(layer.weight.shape) for layer in dense]
         self.activation = next(a for a in module.layers if not isinstance(a, nn.Linear))
         self.taylor = ACTIVATIONS[module.activation].taylor
+        self.sizes = [k for n_out, n_in in self.shapes for k in (n_out * n_in, n_out)]
+        self.n_units = sum(n_out for n_out, _ in self.shapes)
+        self._last = None  # a forward pass, and where it was taken
 
     def layers(self, w):
         """The weights and bias of each dense layer, as views of w."""
-        pairs, start = [], 0
-        for n_out, n_in in self.shapes:
-            split = start + n_out * n_in
-            pairs.append((w[start:split].view(n_out, n_in), w[split : split + n_out]))
-            start = split + n_out
-        return pairs
+        parts = w.split_with_sizes(self.sizes)
+        return [(W.view(s), b) for W, b, s in zip(parts[::2], parts[1::2], self.shapes)]
 
     def values(self, w, X):
         """Values (n, m) at X (n, d) with the weights w (P,)."""
+        if len(X) * self.n_units <= REMEMBERED:
+            forward = *_, sums = self._forward(w, X)
+            self._last = w, w._version, X, forward
+            return sums[-1]
         for i, (weight, bias) in enumerate(self.layers(w)):
-            X = torch.addmm(bias, self.activation(X) if i else X, weight.T)
+            X = linear(self.activation(X) if i else X, weight, bias)
         return X
+
+    def _forward(self, w, X):
+        """The layers, what goes into each, and what comes out before the activation."""
+        layers, inputs, sums = self.layers(w), [X], []
+        for weight, bias in layers:
+            if sums:
+                inputs.append(self.activation(sums[-1]))
+            sums.append(linear(inputs[-1], weight, bias))
+        return layers, inputs, sums
 
     def jacobian(self, w, X):
         """Values (n, m), and the Jacobian (n m, P) of all rows and outputs as an operator."""
-        layers = self.layers(w)
-        inputs, slopes = [X], []
-        for weight, bias in layers[:-1]:
-            z = torch.addmm(bias, inputs[-1], weight.T)
-            inputs.append(self.activation(z))
-            slopes.append(_slope(self.activation, z, inputs[-1]))
-        values = torch.addmm(layers[-1][1], inputs[-1], layers[-1][0].T)
-        n, m = values.shape
-        delta = torch.eye(m, dtype=X.dtype, device=X.device).repeat(n, 1)
+        last, self._last = self._last, None
+        known = last is not None and last[0] is w and last[1] == w._version and last[2] is X
+        layers, inputs, sums = last[3] if known else self._forward(w, X)
+        n, m = sums[-1].shape
+        identity = torch.eye(m, dtype=X.dtype, device=X.device)
+        delta = identity.expand(n, m, m).reshape(n * m, m)
         factors = []
         for i in reversed(range(len(layers))):
-            factors.append((delta, inputs[i].repeat_interleave(m, 0) if m > 1 else inputs[i]))
+            h = inputs[i]
+            factors.append((delta, h.repeat_interleave(m, 0) if m > 1 else h))
             if i:
-                slope = slopes[i - 1].repeat_interleave(m, 0) if m > 1 else slopes[i - 1]
-                delta = (delta @ layers[i][0]) * slope
-        return values, LayeredJacobian(factors[::-1])
+                slope = _slope(self.activation, sums[i - 1], h)
+                slope = slope.repeat_interleave(m, 0) if m > 1 else slope
+                delta = (delta @ layers[i][0]).mul_(slope)
+        return sums[-1], LayeredJacobian(factors[::-1])
 
 
 class ModuleFunction:

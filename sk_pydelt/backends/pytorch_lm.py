@@ -30,46 +30,81 @@ class LevenbergMarquardtNet(SkorchNet):
             if getattr(self, "problem_", None) is None:  # the batch is all samples, always
                 function = weight_function(self.module_, self.n_directions)
                 self.problem_ = _Problem(self.module_, function, *batch, self.alpha)
-            w = parameters_to_vector(self.module_.parameters())
-            loss, equations = self.problem_.linearise(w)
-            evaluate, prior = self.problem_.evaluate, self.problem_.prior
-            new, _ = self.search_.step(w, loss, equations, evaluate, prior)
-            vector_to_parameters(new, self.module_.parameters())
-        return {"loss": torch.as_tensor(loss)}
+            problem = self.problem_
+            w = problem.weights.read()
+            loss, equations = problem.linearise(w)
+            bends = problem.residuals if w.dtype is torch.float64 else None  # else rounded away
+            functions = problem.evaluate, problem.prior, bends
+            new, _ = self.search_.step(w, float(loss), equations, *functions)
+            problem.weights.write(new)
+        return {"loss": loss}
 
     def on_train_end(self, net, **kwargs):
         self.problem_ = None  # it holds the samples
         super().on_train_end(net, **kwargs)
 
 
+class _Weights:
+    """The parameters of a module, made views of one vector: one copy of it writes them all."""
+
+    def __init__(self, module):
+        self.parameters = list(module.parameters())
+        self._bind()
+
+    def _bind(self):
+        self.vector = parameters_to_vector(self.parameters)
+        vector_to_parameters(self.vector, self.parameters)
+        self.places = self._places()
+        self.w = self.vector.clone()
+
+    def _places(self):
+        return [p.data_ptr() for p in self.parameters]
+
+    def read(self):
+        """The weights (P,): the very tensor last written, if nobody has changed them since."""
+        if self._places() != self.places:  # a callback has put other tensors there
+            self._bind()
+        elif not torch.equal(self.vector, self.w):
+            self.w = self.vector.clone()
+        return self.w
+
+    def write(self, w):
+        self.vector.copy_(w)
+        self.w = w
+
+
 class _Problem:
     """The loss of a module as a sum of squares of scaled residuals and of weights."""
 
     def __init__(self, module, function, X, y_and_weight, alpha):
-        self.function = function
+        self.weights, self.function = _Weights(module), function
         y, *weight = y_and_weight
         scale = ((weight[0] if weight else torch.ones_like(y[:, :1])) / y.numel()).sqrt()
         self.X, self.y, self.scale = X, y, scale
-        parts = [torch.full_like(p, alpha * (p.ndim > 1)) for p in module.parameters()]
-        self.prior = parameters_to_vector(parts)
+        parts = [torch.full_like(p, alpha * (p.ndim > 1)) for p in self.weights.parameters]
+        self.prior = parameters_to_vector(parts) if alpha else None
 
     def evaluate(self, w):
-        return self._loss(w, self.scale * (self.function.values(w, self.X) - self.y))
+        return float(self._loss(w, self.residuals(w)))
+
+    def residuals(self, w):
+        """Scaled errors at w, (n m,)."""
+        return (self.scale * (self.function.values(w, self.X) - self.y)).flatten()
 
     def _loss(self, w, residuals):
-        return float((residuals**2).sum() + self.prior @ w**2)
+        squares = residuals @ residuals
+        return squares if self.prior is None else squares + self.prior @ w**2
 
     def linearise(self, w):
-        residuals = []
-
         def rows(part):
-            values, jacobian = self.function.jacobian(w, self.X[part])
-            scale = self.scale[part].expand_as(values)
-            residuals.append((scale * (values - self.y[part])).flatten())
-            return jacobian.scaled(scale.flatten()), residuals[-1]
+            whole = part == slice(None)  # and not a view of all: its values at w are known
+            X, y, scale = (a if whole else a[part] for a in (self.X, self.y, self.scale))
+            values, jacobian = self.function.jacobian(w, X)
+            scale = scale.expand_as(values)
+            return jacobian.scaled(scale.flatten()), (scale * (values - y)).flatten()
 
         equations = linearise(rows, *self.y.shape, len(w))
-        return self._loss(w, torch.cat(residuals)), equations
+        return self._loss(w, equations.r), equations
 
 
 class StopWhenDone(Callback):

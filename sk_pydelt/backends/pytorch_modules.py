@@ -60,11 +60,17 @@ def _activation_module(name):
 
 
 def _linear(n_in, n_out, weight_bound, bias_bound, generator, dtype):
-    """A dense layer with uniform weights and biases, drawn without the global generator."""
-    layer = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=dtype)
-    with torch.no_grad():
-        layer.weight.uniform_(-weight_bound, weight_bound, generator=generator)
-        layer.bias.uniform_(-bias_bound, bias_bound, generator=generator)
+    """A dense layer with uniform weights and biases, drawn without the global generator.
+
+    It is put together by hand: the draws of nn.Linear's own __init__ can only be kept from the
+    global generator by `skip_init`, which takes a quarter of the time of a short fit.
+    """
+    layer = nn.Linear.__new__(nn.Linear)
+    nn.Module.__init__(layer)
+    layer.in_features, layer.out_features = n_in, n_out
+    weight, bias = torch.empty(n_out, n_in, dtype=dtype), torch.empty(n_out, dtype=dtype)
+    layer.weight = nn.Parameter(weight.uniform_(-weight_bound, weight_bound, generator=generator))
+    layer.bias = nn.Parameter(bias.uniform_(-bias_bound, bias_bound, generator=generator))
     return layer
 
 

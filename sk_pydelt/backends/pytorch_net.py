@@ -7,6 +7,7 @@ from copy import deepcopy
 import torch
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback
+from skorch.history import History
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
@@ -42,7 +43,8 @@ class Batches:
     def __iter__(self):
         n = len(self.tensors[0])
         if self.batch_size >= n:
-            yield self._batch(slice(None))
+            X, *y_and_weight = self.tensors
+            yield X, tuple(y_and_weight)
             return
         order = torch.arange(n)
         if self.generator is not None:
@@ -56,6 +58,13 @@ class Batches:
     def _batch(self, rows):
         X, *y_and_weight = (tensor[rows] for tensor in self.tensors)
         return X, tuple(y_and_weight)
+
+
+class Epochs(History):
+    """A history that finds its last epoch at once, where skorch copies all of them to find it."""
+
+    def __getitem__(self, i):
+        return list.__getitem__(self, i) if type(i) is int else super().__getitem__(i)
 
 
 class SkorchNet(NeuralNetRegressor):
@@ -79,6 +88,11 @@ class SkorchNet(NeuralNetRegressor):
         memo[id(self)] = net = type(self).__new__(type(self))
         vars(net).update(deepcopy(vars(self), memo))
         return net
+
+    def initialize_history(self):
+        if self.history_ is None:
+            self.history_ = Epochs()
+        return super().initialize_history()
 
     @property
     def _default_callbacks(self):
@@ -144,15 +158,15 @@ class SkorchNet(NeuralNetRegressor):
 
     def on_epoch_end(self, net, **kwargs):
         """Record the epoch's losses, and refuse to go on from one that is not a number."""
-        batches = self.history[-1]["batches"]
+        epoch = self.history[-1]
+        batches = epoch.pop("batches")
         for prefix in ("train", "valid"):
             rows = [b for b in batches if f"{prefix}_loss" in b]
             if rows:
                 size = sum(b[f"{prefix}_batch_size"] for b in rows)
                 loss = sum(b[f"{prefix}_loss"] * b[f"{prefix}_batch_size"] for b in rows) / size
-                self.history.record(f"{prefix}_loss", loss)
-        self.history[-1].pop("batches")
-        require_finite(self.history[-1]["train_loss"], len(self.history))
+                epoch[f"{prefix}_loss"] = loss
+        require_finite(epoch["train_loss"], len(self.history))
 
     def on_train_end(self, net, **kwargs):
         """Refuse weights that the last step, whose loss is not seen, has thrown off."""
