@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .activations import ACTIVATIONS
 from .base import BaseInterpolator
 from .calculus import check_places
-from .chain import propagate, propagate_inverse, propagate_std
+from .chain import propagate, propagate_inverse, propagate_std, propagate_sum_std
+from .chain.target import output_scale
 from .jet import Jet
 from .solvers.evidence import pseudo_bma_weights
 
@@ -277,7 +278,7 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         one = self._y_ndim == 1
         variance = sum(w / c.fit.beta.numpy() for c, w in zip(candidates, weights))
         try:
-            noise = np.sqrt(variance) * _output_scale(self.y_scaler_, len(variance))
+            noise = np.sqrt(variance) * output_scale(self.y_scaler_, len(variance))
         except TypeError:
             noise = np.full(len(variance), np.nan)
         self.noise_std_ = float(noise[0]) if one else noise
@@ -318,39 +319,31 @@ class BayesianNeuralNetworkInterpolator(BaseInterpolator):
         samples = []
         for net, deviations in zip(self._nets, draws):
             mean = propagate_inverse(self.y_scaler_, net.propagate(jet)).partial(index)
-            change = net.changes(jet, index, deviations) * _factorial(index)
-            scale = _output_scale(self.y_scaler_, mean.shape[1])
+            change = net.changes(jet, index, deviations)
+            scale = output_scale(self.y_scaler_, mean.shape[1])
             samples.append(mean[..., None] + scale[:, None] * change)
         return np.concatenate(samples, axis=2)
 
 
 @propagate_std.register
 def _(step: BayesianNeuralNetworkInterpolator, jet, index):
+    return _std(step, jet, index)
+
+
+@propagate_sum_std.register
+def _(step: BayesianNeuralNetworkInterpolator, jet, index, weights):
+    return _std(step, jet, index, weights)
+
+
+def _std(step, jet, index, sums=None):
     """Laplace's variance within each net, and that between the nets."""
     jet = propagate(step.x_scaler_, jet)
     means = [net.propagate(jet).partial(index) for net in step._nets]
-    within = [net.variance(jet, index) * _factorial(index) ** 2 for net in step._nets]
+    means = means if sums is None else [sums @ f for f in means]
+    within = [net.variance(jet, index, sums) for net in step._nets]
     mean = sum(w * f for w, f in zip(step._weights, means))
     total = sum(w * (v + (f - mean) ** 2) for w, v, f in zip(step._weights, within, means))
-    return np.sqrt(total) * _output_scale(step.y_scaler_, mean.shape[1])
-
-
-def _factorial(index):
-    return float(np.prod([np.prod(np.arange(1, k + 1)) for k in index]))
-
-
-def _output_scale(scaler, n_outputs):
-    """What a scaler's inverse multiplies each output by; a TypeError where it does more."""
-    places = np.array([[0.0] * n_outputs, [1.0] * n_outputs])
-    jet = propagate_inverse(scaler, Jet.variables(places, 2))
-    slopes = jet.tensor(1)
-    scale = np.diagonal(slopes[0])
-    if np.any(jet.tensor(2)) or np.any(slopes != np.diag(scale)):
-        raise TypeError(
-            f"The standard deviation does not pass through the inverse of {scaler}: use a y_scaler "
-            "that scales and shifts each output alone, such as StandardScaler()."
-        )
-    return np.abs(scale)
+    return np.sqrt(total) * output_scale(step.y_scaler_, mean.shape[1])
 
 
 def _check_layers(sizes):

@@ -110,7 +110,8 @@ class Derivative:
             Whether to return the standard deviation too, of a model that knows it: a
             `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor` (the posterior of the
             function without its noise; any kernel to any order, but for Matern below `nu`),
-            `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too.
+            `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too, or within a
+            `TransformedTargetRegressor` that scales and shifts.
 
         Returns
         -------
