@@ -7,8 +7,8 @@ from scipy.integrate import quad_vec
 from sklearn.utils.validation import check_is_fitted
 
 from .derivative import Derivative
-from .evaluation import n_features
 from .integral_std import integral_std
+from .rows import n_features
 
 __all__ = ["integrate"]
 
