@@ -53,7 +53,7 @@ def integral_std(model, index, a, b, negligible) -> np.ndarray:
     a : float
     b : array of shape (k,)
     negligible : float or array of shape (m,)
-        Changes below it are of rounding.
+        A standard deviation below it is lost in rounding.
 
     Returns
     -------
@@ -66,25 +66,32 @@ def integral_std(model, index, a, b, negligible) -> np.ndarray:
     RuntimeError
         Panels were halved as often as is allowed, and the result still changes.
     """
-    low, high = min(a, *b, a), max(a, *b, a)
-    before, n_panels = None, FIRST_PANELS
-    coarse = _variance(model, index, a, b, np.linspace(low, high, n_panels + 1))
-    while n_panels < MAX_PANELS:
-        n_panels *= 2
-        fine = _variance(model, index, a, b, np.linspace(low, high, n_panels + 1))
-        std, coarse = np.sqrt(np.maximum((4 * fine - coarse) / 3, 0.0)), fine
-        size = std.max(axis=0, initial=0)
-        change = abs(std - before).max(axis=0, initial=0) if before is not None else np.inf
-        if (change <= TOLERANCE * size + negligible).all():
-            return std
-        before = std
-    if (change <= ALLOWED * size + negligible).all():
-        return std
+    before = None
+    for variance in _refined_variances(model, index, a, b):
+        if before is not None:
+            change = abs(variance - before).max(axis=0, initial=0)
+            size = variance.max(axis=0, initial=0)
+            if (change <= 2 * TOLERANCE * size + negligible**2).all():
+                return np.sqrt(variance)
+        before = variance
+    if (change <= 2 * ALLOWED * size + negligible**2).all():
+        return np.sqrt(variance)
     raise RuntimeError(
-        f"The standard deviation of the integral was not found: with {n_panels} parts of the range "
-        f"it still changes by up to {change.max():.1e}, of {size.max():.1e}. Integrate over parts, "
-        "or use a smoother model."
+        "The standard deviation of the integral was not found: its square still changes by up to "
+        f"{change.max():.1e}, of {size.max():.1e}, with {MAX_PANELS} parts of the range. Integrate "
+        "over a shorter range, or use a smoother model."
     )
+
+
+def _refined_variances(model, index, a, b):
+    """The variance, extrapolated from more and more panels."""
+    low, high = min(a, *b, a), max(a, *b, a)
+    coarse, n_panels = None, FIRST_PANELS
+    while n_panels <= MAX_PANELS:
+        fine = _variance(model, index, a, b, np.linspace(low, high, n_panels + 1))
+        if coarse is not None:
+            yield np.maximum((4 * fine - coarse) / 3, 0.0)
+        coarse, n_panels = fine, 2 * n_panels
 
 
 def _variance(model, index, a, b, edges):
