@@ -80,9 +80,9 @@ class DifferentiableMixin:
         """Derivatives averaged over rows; see `sk_pydelt.average_marginal_effects`."""
         return calculus.average_marginal_effects(self, X, sample_weight=sample_weight)
 
-    def integrate(self, a, b, *, tol=1e-9):
+    def integrate(self, a, b, *, tol=1e-9, return_std=False):
         """Integral of a curve from a to b; see `sk_pydelt.integrate`."""
-        return calculus.integrate(self, a, b, tol=tol)
+        return calculus.integrate(self, a, b, tol=tol, return_std=return_std)
 
 
 class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):

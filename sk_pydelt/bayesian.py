@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .activations import ACTIVATIONS
 from .calculus import check_places
-from .chain import propagate, propagate_inverse, propagate_std
+from .chain import propagate, propagate_inverse, propagate_std, propagate_sum_std
+from .chain.target import output_scale
 from .jet import Jet
 from .race import Samples, portfolio, race
 from .sobolev import SobolevInterpolator
@@ -38,8 +39,10 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
 
     Nets of several sizes, activations and starts compete. Each is judged by how well it predicts
     any three samples from the others (cross-validation of the linearised net, in closed form), and
-    the best are averaged with the weights of pseudo-BMA+ (Yao et al. 2018), so that the
-    error bars hold what the nets disagree on.
+    the best are averaged with the weights of pseudo-BMA+ (Yao et al. 2018). The variance of the
+    average is the mean of Laplace's variances, or the spread of the nets where that is larger: nets
+    within each other's error bars do not disagree, and beyond them, as where there are no samples,
+    what they disagree on counts (the moment estimator of DerSimonian & Laird 1986).
 
     Parameters
     ----------
@@ -96,6 +99,7 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     ----------
     D. J. C. MacKay, Bayesian interpolation, Neural Comput. 4 (1992) 415.
     F. D. Foresee, M. T. Hagan, Gauss-Newton approximation to Bayesian learning, ICNN 1997.
+    R. DerSimonian, N. Laird, Meta-analysis in clinical trials, Control. Clin. Trials 7 (1986) 177.
     Y. Yao, A. Vehtari, D. Simpson, A. Gelman, Using stacking to average Bayesian predictive
     distributions, Bayesian Anal. 13 (2018) 917.
 
@@ -222,7 +226,7 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         variance = sum(w / c.fit.beta.numpy() for c, w in zip(candidates, weights))
         values, *rates = np.sqrt(variance).reshape(-1, n_outputs)
         try:
-            scale = _output_scale(self.y_scaler_, n_outputs)
+            scale = output_scale(self.y_scaler_, n_outputs)
         except TypeError:
             scale = np.full(n_outputs, np.nan)
         self.noise_std_ = self._each(values * scale)
@@ -265,42 +269,40 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     def _draw(self, jet, index, draws):
         """Samples of one partial derivative: (n, m, n_samples)."""
         jet = propagate(self.x_scaler_, jet)
+        means, mean, within, between = _moments(self, jet, index)
+        # What is drawn varies about the average as `_std` says.
+        apart = np.sqrt(np.maximum(0, 1 - within / np.maximum(between, 1e-300)))[..., None]
+        average = propagate_inverse(self.y_scaler_, self._propagate_scaled(jet)).partial(index)
+        scale = output_scale(self.y_scaler_, mean.shape[1])[:, None]
         samples = []
-        for net, deviations in zip(self._nets, draws):
-            mean = propagate_inverse(self.y_scaler_, net.propagate(jet)).partial(index)
-            change = net.changes(jet, index, deviations) * _factorial(index)
-            scale = _output_scale(self.y_scaler_, mean.shape[1])
-            samples.append(mean[..., None] + scale[:, None] * change)
+        for net, own, deviations in zip(self._nets, means, draws):
+            change = net.changes(jet, index, deviations) + apart * (own - mean)[..., None]
+            samples.append(average[..., None] + scale * change)
         return np.concatenate(samples, axis=2)
 
 
 @propagate_std.register
 def _(step: BayesianNeuralNetworkInterpolator, jet, index):
-    """Laplace's variance within each net, and that between the nets."""
-    jet = propagate(step.x_scaler_, jet)
+    return _std(step, jet, index)
+
+
+@propagate_sum_std.register
+def _(step: BayesianNeuralNetworkInterpolator, jet, index, weights):
+    return _std(step, jet, index, weights)
+
+
+def _std(step, jet, index, sums=None):
+    _, mean, within, between = _moments(step, propagate(step.x_scaler_, jet), index, sums)
+    return np.sqrt(np.maximum(within, between)) * output_scale(step.y_scaler_, mean.shape[1])
+
+
+def _moments(step, jet, index, sums=None):
+    """Means of the nets and their average, Laplace's variance within a net, and that between."""
     means = [net.propagate(jet).partial(index) for net in step._nets]
-    within = [net.variance(jet, index) * _factorial(index) ** 2 for net in step._nets]
+    means = means if sums is None else [sums @ f for f in means]
     mean = sum(w * f for w, f in zip(step._weights, means))
-    total = sum(w * (v + (f - mean) ** 2) for w, v, f in zip(step._weights, within, means))
-    return np.sqrt(total) * _output_scale(step.y_scaler_, mean.shape[1])
-
-
-def _factorial(index):
-    return float(np.prod([np.prod(np.arange(1, k + 1)) for k in index]))
-
-
-def _output_scale(scaler, n_outputs):
-    """What a scaler's inverse multiplies each output by; a TypeError where it does more."""
-    places = np.array([[0.0] * n_outputs, [1.0] * n_outputs])
-    jet = propagate_inverse(scaler, Jet.variables(places, 2))
-    slopes = jet.tensor(1)
-    scale = np.diagonal(slopes[0])
-    if np.any(jet.tensor(2)) or np.any(slopes != np.diag(scale)):
-        raise TypeError(
-            f"The standard deviation does not pass through the inverse of {scaler}: use a y_scaler "
-            "that scales and shifts each output alone, such as StandardScaler()."
-        )
-    return np.abs(scale)
+    within = sum(w * net.variance(jet, index, sums) for w, net in zip(step._weights, step._nets))
+    return means, mean, within, sum(w * (f - mean) ** 2 for w, f in zip(step._weights, means))
 
 
 def _row(candidate, weight):

@@ -56,19 +56,22 @@ def field_model():
 
 
 def brute_force(model, X, index, n=4000):
-    """Values of one partial derivative of the linearised net, for draws of all weights."""
+    """Standard deviation of one partial derivative, from draws of the weights of each net.
+
+    That within the nets, or where it is larger that between them.
+    """
     rng, scale = np.random.RandomState(1), model.y_scaler_.scale_
     jet = Jet.variables(X, sum(index))
     scaled = Jet([p * model.x_scaler_.scale_ for p in jet.parts], jet.order, jet.n_variables)
     scaled.parts[0] = scaled.parts[0] + model.x_scaler_.min_
-    draws = []
-    for net, share in zip(model._nets, model._weights):
+    means, variances = [], []
+    for net in model._nets:
         w = torch.nn.utils.parameters_to_vector(net.module.parameters()).clone()
         root = net.root.numpy()
         s, V = net.singular_values.numpy(), net.basis.numpy()
         middle = np.eye(len(root)) - (V * (s**2 / (1 + s**2))) @ V.T
         covariance = root[:, None] * middle * root
-        mean = net.propagate(scaled).partial(index)
+        means.append(net.propagate(scaled).partial(index))
         columns = []
         for step in 1e-5 * np.eye(len(w)):  # the derivative by each weight, by differences
             sides = []
@@ -78,15 +81,18 @@ def brute_force(model, X, index, n=4000):
                 sides.append(net.propagate(scaled).partial(index))
             columns.append((sides[0] - sides[1]) / 2e-5)
         torch.nn.utils.vector_to_parameters(w, net.module.parameters())
-        deviation = rng.multivariate_normal(np.zeros(len(w)), covariance, round(n * share))
-        draws.append(mean[..., None] + np.stack(columns, axis=-1) @ deviation.T)
-    return np.concatenate(draws, axis=-1) * scale[:, None]
+        deviation = rng.multivariate_normal(np.zeros(len(w)), covariance, n)
+        variances.append((np.stack(columns, axis=-1) @ deviation.T).var(axis=-1))
+    within = np.average(variances, axis=0, weights=model._weights)
+    mean = np.average(means, axis=0, weights=model._weights)
+    between = np.average((means - mean) ** 2, axis=0, weights=model._weights)
+    return np.sqrt(np.maximum(within, between)) * scale
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
 def test_std_of_a_curve_is_that_of_a_brute_force_ensemble(curve_model, order):
     X = np.linspace(-0.5, 6.5, 7)[:, None]
-    expected = brute_force(curve_model, X, (order,)).std(axis=-1)[:, 0]
+    expected = brute_force(curve_model, X, (order,))[:, 0]
     if order == 0:
         _, std = curve_model.predict(X, return_std=True)
     else:
@@ -97,7 +103,7 @@ def test_std_of_a_curve_is_that_of_a_brute_force_ensemble(curve_model, order):
 @pytest.mark.parametrize("index", [(1, 0), (1, 1), (0, 2)])
 def test_std_of_a_field_is_that_of_a_brute_force_ensemble(field_model, index):
     X = field(5, seed=3)[0]
-    expected = brute_force(field_model, X, index).std(axis=-1)
+    expected = brute_force(field_model, X, index)
     values, std = field_model.differentiate(index)(X, return_std=True)
     assert_allclose(std, expected, rtol=0.07)
     assert_allclose(values, field_model.differentiate(index)(X), rtol=1e-12)
@@ -141,6 +147,22 @@ def test_samples_have_the_mean_and_std_of_the_posterior(curve_model):
     assert_array_equal(
         curve_model.sample(X, 3, random_state=1), curve_model.sample(X, 3, random_state=1)
     )
+
+
+def test_nets_that_disagree_widen_the_band_by_what_they_disagree_on():
+    """Far from the samples, beyond what each net alone thinks possible."""
+    model = quick(hidden_layers=(4,), activation="auto", n_init=2).fit(*noisy(15, noise=0.02))
+    far = np.linspace(7, 30, 24)[:, None]
+    means = np.array([net.predict(model.x_scaler_.transform(far))[:, 0] for net in model._nets])
+    spread = means - np.average(means, axis=0, weights=model._weights)
+    spread = np.sqrt(np.average(spread**2, axis=0, weights=model._weights))
+    _, std = model.predict(far, return_std=True)
+    alone = brute_force(model, far, (0,))[:, 0]
+    assert_allclose(std, alone, rtol=0.07)
+    assert np.all(std >= spread * model.y_scaler_.scale_[0] * (1 - 1e-12))
+    assert np.isclose(std, spread * model.y_scaler_.scale_[0]).any()
+    draws = model.sample(far, 3000, random_state=0)
+    assert_allclose(draws.std(axis=0), std, rtol=0.1)
 
 
 def test_samples_of_a_field(field_model):

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rules import ROWS, X, Y, y
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -26,6 +27,7 @@ from sk_pydelt import (
     directional_derivative,
     gradient,
     hessian,
+    integrate,
     jacobian,
     laplacian,
     vorticity,
@@ -233,3 +235,16 @@ def test_linear_model_has_its_coefficients_as_effects():
     assert_allclose(effects.average, model.coef_)
     assert_allclose(effects.standard_error, 0, atol=1e-15)
     assert_allclose(laplacian(model, FRAME), 0)
+
+
+def test_isotonic_regression_alone_is_a_function_of_one_feature():
+    """It keeps no n_features_in_."""
+    x = np.array([0.0, 1.0, 2.0, 4.0])
+    model = IsotonicRegression(out_of_bounds="clip").fit(x, [0.0, 2.0, 3.0, 9.0])
+    places = [[0.5], [1.5], [3.0], [5.0]]
+    assert_array_equal(differentiate(model)(places), [2, 1, 3, 0])
+    assert_array_equal(gradient(model, places)[:, 0], [2, 1, 3, 0])
+    assert_array_equal(differentiate(model, {"x0": 1})(places), [2, 1, 3, 0])
+    assert_allclose(integrate(model, 0, 4), 1 + 2.5 + 12, rtol=1e-8)
+    with pytest.raises(ValueError, match="X has 2 features, but IsotonicRegression is expecting 1"):
+        gradient(model, np.ones((3, 2)))

@@ -155,7 +155,6 @@ def test_relu_perceptron_warns_above_the_first_order():
 
 def test_isotonic_regression_in_one_feature():
     model = IsotonicRegression(out_of_bounds="clip").fit([0.0, 1.0, 2.0, 4.0], [0.0, 2.0, 2.0, 3.0])
-    model.n_features_in_ = 1
     rows = np.array([[-1.0], [0.0], [0.5], [1.5], [3.0], [4.0], [5.0]])
     assert_allclose(jacobian(model, rows).ravel(), [0, 2, 2, 0, 0.5, 0.5, 0])
 

@@ -12,12 +12,13 @@ from ..solvers.evidence import EvidenceFit, evidence_steps, held_out_densities, 
 from ..solvers.levenberg_marquardt import MAX_SIDE
 from .pytorch_modules import MultilayerPerceptron
 from .pytorch_net import one_thread
-from .pytorch_slopes import coefficient_jacobians, weight_function
+from .pytorch_slopes import partial_jacobians, weight_function
 
 __all__ = ["Candidate", "Posterior"]
 
 FIRST_NOISE = 0.1  # of the scaled targets
 BLOCK_ENTRIES = 2**23  # of a Jacobian held at once
+SUM_ROWS = 256  # whose Jacobians by the weights are held at once in a sum
 DUAL_ADVANTAGE = 1.5  # a dual system is set up faster, by so much in size
 
 
@@ -214,9 +215,19 @@ class Posterior:
         with torch.inference_mode():
             return self.module.propagate(jet.map_parts(torch.tensor)).map_parts(_array)
 
-    def variance(self, jet: Jet, index) -> np.ndarray:
-        """Variance of the net's Taylor coefficient of one multi-index, the jet's order: (n, m)."""
-        return self._map_coefficient(jet, index, self._variance)
+    def variance(self, jet: Jet, index, sums=None) -> np.ndarray:
+        """Variance of one partial derivative of the jet's order: (n, m).
+
+        With `sums`, (k, n), that of its weighted sums over the rows: (k, m).
+        """
+        if sums is None:
+            return self._map_partial(jet, index, self._variance)
+        total = 0.0
+        for start in range(0, sums.shape[1], SUM_ROWS):
+            rows = slice(start, start + SUM_ROWS)
+            weights = torch.tensor(sums[:, rows])
+            total = total + self._map_partial(jet[rows], index, lambda J, c=weights: c @ J)
+        return self._variance(torch.tensor(total).flatten(0, 1)).view(total.shape[:2]).numpy()
 
     def _variance(self, J):
         z = J * self.root
@@ -232,15 +243,15 @@ class Posterior:
         return (white - (white @ self.basis * shrink) @ self.basis.T) * self.root
 
     def changes(self, jet: Jet, index, deviations) -> np.ndarray:
-        """Changes of that coefficient by deviations of the weights: (n, m, n_samples)."""
-        return self._map_coefficient(jet, index, lambda J: J @ deviations.T)
+        """Changes of that derivative by deviations of the weights: (n, m, n_samples)."""
+        return self._map_partial(jet, index, lambda J: J @ deviations.T)
 
-    def _map_coefficient(self, jet, index, function):
-        """A function of the coefficient's Jacobian (n, P) by the weights, for each output."""
+    def _map_partial(self, jet, index, function):
+        """A function of the partial derivative's Jacobian (n, P) by the weights, of each output."""
         if len(jet.value) == 0:
             m = self.module.layers[-1].out_features
             return np.empty((0, m, *function(self.root.new_zeros((0, len(self.root)))).shape[1:]))
-        jacobians = coefficient_jacobians(self.module, jet.map_parts(torch.tensor), index)
+        jacobians = partial_jacobians(self.module, jet.map_parts(torch.tensor), index)
         return torch.stack([function(J) for J in jacobians], dim=1).numpy()
 
 

@@ -4,8 +4,6 @@ A row of *places* is a row of X with directions beside it; a row of outputs is t
 the slopes along each direction beside them.
 """
 
-from math import factorial, prod
-
 import torch
 from torch import nn
 
@@ -15,7 +13,7 @@ from ..solvers.levenberg_marquardt import DenseJacobian
 from .pytorch_jacobian import ModuleFunction, PerceptronFunction
 from .pytorch_modules import MultilayerPerceptron
 
-__all__ = ["coefficient_jacobians", "values_and_slopes", "weight_function"]
+__all__ = ["partial_jacobians", "values_and_slopes", "weight_function"]
 
 
 def _split(places, n_directions):
@@ -158,8 +156,8 @@ def _layer_block(h, value, deltas):
     return weight.flatten(1), bias
 
 
-def coefficient_jacobians(module, jet, index):
-    """Derivatives of one Taylor coefficient by the weights, all rows in one backward pass.
+def partial_jacobians(module, jet, index):
+    """Derivatives of one partial derivative by the weights, all rows in one backward pass.
 
     Yields
     ------
@@ -168,6 +166,6 @@ def coefficient_jacobians(module, jet, index):
     layers = [(a.weight, a.bias) for a in module.layers if isinstance(a, nn.Linear)]
     with torch.enable_grad():
         done = _Pass(layers, ACTIVATIONS[module.activation].taylor, jet, watched=True)
-        target = done.result.partial(index) / prod(map(factorial, index))
+        target = done.result.partial(index)
     for column in target.unbind(1):
         yield done.jacobian(column)

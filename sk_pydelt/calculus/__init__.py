@@ -2,7 +2,7 @@
 
 from .derivative import Derivative, derivatives, differentiate
 from .effects import MarginalEffects, average_marginal_effects
-from .evaluation import BLOCK_ROWS, check_places
+from .evaluation import BLOCK_ROWS
 from .integration import integrate
 from .operators import (
     biharmonic,
@@ -16,6 +16,7 @@ from .operators import (
     strain_rate,
     vorticity,
 )
+from .rows import check_places
 
 __all__ = [
     "BLOCK_ROWS",

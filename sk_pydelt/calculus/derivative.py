@@ -7,17 +7,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..jet import multi_indices
 from .evaluation import (
+    all_partials,
     check_order,
     drop_output_axis,
     dry_run,
     evaluate,
     feature_names,
     mixed_partial,
-    n_features,
     partial_std,
     tensor_std,
 )
 from .frames import check_container, make_frame
+from .rows import branches, n_features, validate_rows
 
 __all__ = ["Derivative", "derivatives", "differentiate"]
 
@@ -46,7 +47,8 @@ def differentiate(model, order=1) -> "Derivative":
         The order is not a positive whole number, or a tuple of another length than the
         number of features, or names a feature that the model does not have.
     TypeError
-        A step of the model has no rule of differentiation.
+        A step of the model has no rule of differentiation. (Where a `ColumnTransformer` comes
+        first this is found when the derivative is called, for it depends on what is text.)
     NotFittedError
         The model is not fitted.
 
@@ -75,6 +77,17 @@ def differentiate(model, order=1) -> "Derivative":
     >>> model = model.fit(frame, frame.x * frame.t)
     >>> differentiate(model, {"x": 1, "t": 1})(frame[:2]).round(6)
     array([1., 1.])
+
+    Columns that hold no numbers are held fixed, row by row:
+
+    >>> from sklearn.compose import make_column_transformer
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> frame = pd.DataFrame({"x": [0.0, 1, 2, 0, 1, 2], "city": list("aaabbb")})
+    >>> columns = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
+    >>> model = make_pipeline(columns, PolynomialFeatures(2), LinearRegression())
+    >>> model = model.fit(frame, frame.x * (1 + (frame.city == "a")))
+    >>> differentiate(model, {"x": 1})(frame).round(6)
+    array([2., 2., 2., 1., 1., 1.])
     """
     return Derivative(model, order)
 
@@ -94,7 +107,8 @@ class Derivative:
     def __init__(self, model, order=1):
         check_is_fitted(model)
         self.order = check_order(order, model)
-        dry_run(model, np.sum(self.order))
+        if not branches(model):  # else it may hold columns of text, which show with X
+            self._dry_run(model)
         self.model = copy.deepcopy(model)
 
     def __repr__(self):
@@ -110,19 +124,22 @@ class Derivative:
             Whether to return the standard deviation too, of a model that knows it: a
             `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor` (the posterior of the
             function without its noise; any kernel to any order, but for Matern below `nu`),
-            `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too.
+            `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too, or within a
+            `TransformedTargetRegressor` that scales and shifts.
 
         Returns
         -------
         array, or frame as `set_output` says
             For an int order k: (n, m, d, ..., d) with k trailing axes, for d = 1 without them;
             for a tuple: (n, m). The axis of the m outputs is there when y was 2-D. Units: those
-            of y over those of the features, each to its order.
+            of y over those of the features, each to its order. By columns of a frame that hold
+            no numbers there is no derivative: NaN, and in frames no column.
         std : array or frame
             With `return_std`: of the same shape and units.
         """
-        found = self._present(X, self._values(X))
-        return (found, self._present(X, self._deviations(X))) if return_std else found
+        rows = validate_rows(self.model, X)
+        found = self._present(X, rows, self._values(rows))
+        return (found, self._present(X, rows, self._deviations(rows))) if return_std else found
 
     def set_output(self, *, transform=None) -> "Derivative":
         """Choose what a call returns, as scikit-learn's transformers do.
@@ -142,17 +159,23 @@ class Derivative:
             self._container = check_container(transform)
         return self
 
-    def _values(self, X):
-        if isinstance(self.order, tuple):
-            return mixed_partial(self.model, X, self.order)
-        return evaluate(self.model, X, self.order, lambda jet: jet.tensor(self.order))
+    def _dry_run(self, model, numeric=None):
+        moving = self.order if isinstance(self.order, tuple) else None
+        dry_run(model, np.sum(self.order), numeric, moving)
 
-    def _deviations(self, X):
+    def _values(self, rows):
+        if branches(self.model):
+            self._dry_run(self.model, rows.numeric)
         if isinstance(self.order, tuple):
-            return partial_std(self.model, X, self.order)
-        return tensor_std(self.model, X, self.order)
+            return mixed_partial(self.model, rows, self.order)
+        return all_partials(self.model, rows, self.order)
 
-    def _present(self, X, values):
+    def _deviations(self, rows):
+        if isinstance(self.order, tuple):
+            return partial_std(self.model, rows, self.order)
+        return tensor_std(self.model, rows, self.order)
+
+    def _present(self, X, rows, values):
         """Values with all their axes as the caller wants them: few axes, or a frame."""
         container = getattr(self, "_container", "default")
         if container == "default":
@@ -161,7 +184,8 @@ class Derivative:
             return drop_output_axis(self.model, X, values)
         d = n_features(self.model)
         if isinstance(self.order, int):
-            alphas = multi_indices(d, self.order)
+            text = ~rows.numeric
+            alphas = [a for a in multi_indices(d, self.order) if not np.any(np.array(a)[text])]
             entries = [tuple(i for i, a in enumerate(alpha) for _ in range(a)) for alpha in alphas]
             values = np.stack([values[(slice(None), slice(None), *e)] for e in entries], axis=-1)
         else:
@@ -215,11 +239,12 @@ def derivatives(model, X, orders) -> list:
     active = np.flatnonzero(np.sum(orders, axis=0))
     indices = [tuple(order[i] for i in active) for order in orders]
     top = max(map(sum, indices))
-    dry_run(model, top)
+    rows = validate_rows(model, X)
+    dry_run(model, top, rows.numeric, np.sum(orders, axis=0))
     directions = np.eye(len(orders[0]))[active]
 
     def extract(jet):
         return np.stack([jet.partial(index) for index in indices], axis=-1)
 
-    values = drop_output_axis(model, X, evaluate(model, X, top, extract, directions))
+    values = drop_output_axis(model, X, evaluate(model, rows, top, extract, directions))
     return [values[..., i] for i in range(len(orders))]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .evaluation import drop_output_axis, dry_run, evaluate, feature_names
+from .evaluation import all_partials, drop_output_axis, dry_run, feature_names
+from .rows import validate_rows
 
 __all__ = ["MarginalEffects", "average_marginal_effects"]
 
@@ -17,11 +18,12 @@ class MarginalEffects:
     Attributes
     ----------
     average : array of shape (d,), or (m, d) where y was 2-D
-        Mean of ∂y/∂x over the rows, in units of y per unit of x.
+        For the d features that hold numbers, the mean of ∂y/∂x over the rows, in units of y per
+        unit of x.
     standard_error : array of the same shape
         Standard error of that mean over the rows.
     feature_names : list of str
-        One for each of the d features.
+        Their names.
     """
 
     average: np.ndarray
@@ -50,8 +52,9 @@ def average_marginal_effects(model, X, *, sample_weight=None) -> MarginalEffects
     Parameters
     ----------
     model : fitted estimator
-    X : array-like of shape (n, d)
-        Two rows at least.
+    X : array-like of shape (n, n_features)
+        Two rows at least. Columns of a frame that hold no numbers have no effect of their own and
+        are held fixed.
     sample_weight : array-like of shape (n,), default=None
         Weights of the rows in the average.
 
@@ -83,8 +86,9 @@ def average_marginal_effects(model, X, *, sample_weight=None) -> MarginalEffects
     1.23 ± 0.38
     """
     check_is_fitted(model)
-    dry_run(model, 1)
-    slopes = drop_output_axis(model, X, evaluate(model, X, 1, lambda jet: jet.tensor(1)))
+    rows = validate_rows(model, X)
+    dry_run(model, 1, rows.numeric)
+    slopes = drop_output_axis(model, X, all_partials(model, rows, 1))[..., rows.numeric]
     n = len(slopes)
     if n < 2:
         raise ValueError(f"An average with a standard error needs 2 rows at least; got {n}.")
@@ -95,4 +99,5 @@ def average_marginal_effects(model, X, *, sample_weight=None) -> MarginalEffects
     average = np.tensordot(weight, slopes, axes=1) / total
     squares = np.tensordot(weight**2, (slopes - average) ** 2, axes=1)
     error = np.sqrt(n / (n - 1) * squares) / total
-    return MarginalEffects(average, error, feature_names(model))
+    names = [name for name, numeric in zip(feature_names(model), rows.numeric) if numeric]
+    return MarginalEffects(average, error, names)

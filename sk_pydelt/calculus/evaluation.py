@@ -5,35 +5,29 @@ from itertools import product
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.validation import validate_data
+from sklearn.utils import _safe_indexing
 
 from ..chain import entrance, propagate, propagate_std
+from ..chain.rows import RowsJet
 from ..jet import Jet, multi_indices
 from ..parallel import map_row_blocks
+from .rows import moved, n_features, validate_rows
 
 __all__ = [
     "BLOCK_ROWS",
+    "all_partials",
     "check_order",
-    "check_places",
     "drop_output_axis",
     "dry_run",
     "evaluate",
     "feature_names",
     "mixed_partial",
-    "n_features",
     "only_active",
     "partial_std",
     "tensor_std",
-    "validate_rows",
 ]
 
 BLOCK_ROWS = 512  # a block's jets stay in the processor's cache; measured in benchmarks/
-
-
-def n_features(model):
-    """Number of features of X."""
-    return entrance(model).n_features_in_
 
 
 def feature_names(model):
@@ -75,53 +69,63 @@ def _named_orders(order, model):
     return [order.get(name, 0) for name in names]
 
 
-def dry_run(model, order):
-    """Propagate a jet without rows: rules warn, or say what they can't do, and outputs show."""
-    return propagate(model, Jet.variables(np.empty((0, n_features(model))), int(order)))
+def dry_run(model, order, numeric=None, moving=None):
+    """Propagate a jet without rows: rules warn, or say what they can't do, and outputs show.
 
-
-def check_places(X) -> None:
-    """Raise a ValueError for X that is one-dimensional or holds dates, and say what to do."""
-    dtypes = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", ())
-    if any(
-        str(dtype).startswith(("datetime", "timedelta", "Date", "Duration")) for dtype in dtypes
-    ):
-        raise ValueError(
-            "X holds dates or durations, which have no unit to differentiate by. Convert them to "
-            "numbers in the unit that you want, such as (t - t[0]) / numpy.timedelta64(1, 's')."
-        )
-    if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
-        raise ValueError(
-            "Expected 2D array, got 1D array instead. Reshape your data using X.reshape(-1, 1) if "
-            "it has a single feature or X.reshape(1, -1) if it is a single sample. The classes of "
-            "sk_pydelt.interpolation take curves and scalars as they are."
-        )
-
-
-def validate_rows(model, X):
-    """X as a float64 array of the model's features; missing values only where the model takes them.
-
-    A model that takes them fills them in before any rule that could not.
+    Of the features, those that are `numeric` hold numbers (None: all), and those that are `moving`
+    are differentiated (None: those that hold numbers).
     """
-    check_places(X)
-    first = entrance(model)
-    branches = hasattr(first, "transformers_")  # of a ColumnTransformer: one may fill them in
-    missing = "allow-nan" if branches or get_tags(first).input_tags.allow_nan else True
-    options = {"reset": False, "dtype": np.float64, "order": "C", "ensure_all_finite": missing}
-    rows = validate_data(first, X, estimator=model, **options)
-    if (incomplete := np.isnan(rows).any(axis=1)).any():
-        function = model.predict if hasattr(model, "predict") else model.transform
-        function(_safe_indexing(X, np.flatnonzero(incomplete)))  # raises where the model does
-    return rows
+    d = n_features(model)
+    numeric = np.ones(d, dtype=bool) if numeric is None else numeric
+    moving = numeric if moving is None else np.asarray(moving, dtype=bool)
+    _require_numbers(model, numeric, moving)
+    jet = Jet.variables(np.empty((0, d)), int(order), np.eye(d)[moving])
+    return propagate(model, RowsJet(jet, None, moving, numeric))
+
+
+def map_jets(model, X, order, directions, function: Callable[[RowsJet], np.ndarray]):
+    """Apply a function to the jets of blocks of rows and put the results under each other."""
+    rows = validate_rows(model, X)
+    directions = rows.axes if directions is None else directions
+    _require_numbers(model, rows.numeric, moved(directions))
+
+    def block(part):
+        return function(rows.jet(part, order, directions))
+
+    return map_row_blocks(block, range(len(rows.values)), BLOCK_ROWS)
+
+
+def _require_numbers(model, numeric, moving):
+    """Raise a ValueError where a column is differentiated by that holds no numbers."""
+    if (wrong := moving & ~numeric).any():
+        names = np.array(feature_names(model), dtype=object)
+        raise ValueError(
+            f"There is no derivative by {list(names[wrong])}: these columns hold no numbers, and "
+            f"are held fixed, row by row. Differentiate by some of {list(names[numeric])}."
+        )
 
 
 def evaluate(model, X, order, extract: Callable[[Jet], np.ndarray], directions=None):
     """Propagate blocks of rows through a model and put what is extracted under each other."""
+    return map_jets(model, X, order, directions, lambda jet: extract(propagate(model, jet)))
 
-    def block(rows):
-        return extract(propagate(model, Jet.variables(rows, order, directions)))
 
-    return map_row_blocks(block, validate_rows(model, X), BLOCK_ROWS)
+def all_partials(model, X, order):
+    """All derivatives of one order: (n, m, d, ..., d)."""
+    rows = validate_rows(model, X)
+    found = evaluate(model, rows, order, lambda jet: jet.tensor(order))
+    return _among_all(found, rows.numeric)
+
+
+def _among_all(values, numeric):
+    """Tensors (n, m, q, ..., q) of the q columns of numbers, with NaN for all other columns."""
+    if numeric.all():
+        return values
+    order = values.ndim - 2
+    whole = np.full((*values.shape[:2], *(len(numeric),) * order), np.nan)
+    places = np.ix_(*[np.flatnonzero(numeric)] * order)
+    whole[(slice(None), slice(None), *places)] = values
+    return whole
 
 
 def only_active(orders):
@@ -140,20 +144,25 @@ def partial_std(model, X, orders):
     """Standard deviation of one mixed partial: shape (n, m)."""
     index, directions = only_active(orders)
 
-    def block(rows):
-        return propagate_std(model, Jet.variables(rows, sum(index), directions), index)
+    def std(jet):
+        return propagate_std(model, jet, index)
 
-    return map_row_blocks(block, validate_rows(model, X), BLOCK_ROWS)
+    return map_jets(model, X, sum(index), directions, std)
 
 
 def tensor_std(model, X, order):
     """Standard deviations of all derivatives of one order: shape (n, m, d, ..., d)."""
-    d = n_features(model)
-    found = {alpha: partial_std(model, X, alpha) for alpha in multi_indices(d, order)}
-    entries = product(range(d), repeat=order)
-    counts = [tuple(entry.count(i) for i in range(d)) for entry in entries]
+    rows = validate_rows(model, X)
+    q = rows.numeric.sum()
+    found = {}
+    for alpha in multi_indices(q, order):
+        orders = np.zeros(len(rows.numeric), dtype=int)
+        orders[rows.numeric] = alpha
+        found[alpha] = partial_std(model, rows, tuple(orders))
+    entries = product(range(q), repeat=order)
+    counts = [tuple(entry.count(i) for i in range(q)) for entry in entries]
     columns = np.stack([found[alpha] for alpha in counts], axis=-1)
-    return columns.reshape(*columns.shape[:2], *(d,) * order)
+    return _among_all(columns.reshape(*columns.shape[:2], *(q,) * order), rows.numeric)
 
 
 def drop_output_axis(model, X, values):

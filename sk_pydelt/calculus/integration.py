@@ -7,11 +7,14 @@ from scipy.integrate import quad_vec
 from sklearn.utils.validation import check_is_fitted
 
 from .derivative import Derivative
-from .evaluation import n_features
+from .integral_std import integral_std
+from .rows import n_features
 
 __all__ = ["integrate"]
 
 MAX_INTERVALS = 2000  # of the quadrature
+STD_ROUNDING = 1e-8  # of the range of the fitted values: what rounding leaves of a std
+GRID = 129  # places that tell how large the function is
 
 
 def integrate(model, a, b, *, tol=1e-9, return_std=False):
@@ -30,28 +33,39 @@ def integrate(model, a, b, *, tol=1e-9, return_std=False):
         Largest error, as a fraction of |b - a| times the largest |f| on a grid between the limits
         (for several outputs, of the largest output).
     return_std : bool, default=False
-        Asks for the standard deviation of the integral. No estimator has it yet.
+        Whether to return the standard deviation of the integral too, of a model that knows it: a
+        `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor`, `BayesianRidge` or
+        `ARDRegression`, at the end of a pipeline or search or within a `TransformedTargetRegressor`
+        that scales and shifts, too. Noise of the samples is not part of it.
 
     Returns
     -------
     float, or array of shape (k,), (m,) or (k, m)
         As `b` is a number or an array, and y was 1-D or had m columns. Units: those of y times
         those of x.
+    std : float or array
+        With `return_std`: of the same shape and units.
 
     Raises
     ------
     ValueError
         More than one feature; limits that are not finite.
-    NotImplementedError
-        `return_std`.
+    TypeError
+        `return_std` of a model of which it is not known how its values vary together.
     RuntimeError
-        The tolerance was not reached.
+        The tolerance was not reached, or the standard deviation not found to a thousandth.
 
     Notes
     -----
     Adaptive Gauss-Kronrod quadrature of `scipy.integrate.quad_vec`, on all intervals between the
     limits at once. It sees the fitted function alone; how near that is to the truth is another
     matter.
+
+    The standard deviation is that of :math:`\sum_i c_i f(x_i)`, with the covariance of f between
+    all places. They are the Gauss-Legendre nodes of equal parts of the range, and the weights c
+    integrate the polynomial through the nodes of each part up to any limit within it. The parts are
+    halved until the standard deviation changes by less than a millionth of the largest; for
+    processes as rough as those of a Matern kernel of nu = 1/2 it may be 1e-4 off.
 
     Examples
     --------
@@ -61,21 +75,35 @@ def integrate(model, a, b, *, tol=1e-9, return_std=False):
     >>> speed = SplineInterpolator(smoothing=0.0).fit(t, 3 + 2 * t.ravel())  # m/s
     >>> round(integrate(speed, 0, 2), 6)  # m
     10.0
+
+    The way from noisy speeds, and how far it may be off, at two times:
+
+    >>> from sklearn.gaussian_process import GaussianProcessRegressor
+    >>> from sklearn.gaussian_process.kernels import RBF
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 30)
+    >>> process = GaussianProcessRegressor(9 * RBF(2.0), alpha=0.01, optimizer=None)
+    >>> process = process.fit(t, 3 + 2 * t.ravel() + noise)
+    >>> way, std = integrate(process, 0, [1, 2], return_std=True)
+    >>> way.round(2), std.round(2)
+    (array([3.98, 9.97]), array([0.02, 0.04]))
     """
-    if return_std:
-        raise NotImplementedError(
-            "No estimator gives the standard deviation of its integral yet: call integrate without "
-            "return_std."
-        )
     function = _curve(model)
     ends, place = np.unique(np.concatenate([[a], np.ravel(b)]).astype(float), return_inverse=True)
     if not np.isfinite(ends).all():
         raise ValueError(f"The limits of an integral must be finite numbers; got {a!r} and {b!r}.")
     from_lowest = _cumulative(function, ends, tol)[place]
     found = from_lowest[1:] - from_lowest[0]
+    if not return_std:
+        return _of_limit(b, found)
+    std = _deviations(model, function, float(a), np.ravel(b).astype(float))
+    return _of_limit(b, found), _of_limit(b, std.reshape(found.shape))
+
+
+def _of_limit(b, values):
+    """Without the axis of the limits where b is one number."""
     if np.ndim(b):
-        return found
-    return found[0] if found.ndim > 1 else float(found[0])
+        return values
+    return values[0] if values.ndim > 1 else float(values[0])
 
 
 def _curve(model):
@@ -100,7 +128,7 @@ def _curve(model):
 def _cumulative(function, ends, tol):
     """Integrals from the first of ascending ends to each: shape (len(ends), ...)."""
     widths = np.diff(ends)
-    grid = np.linspace(ends[0], ends[-1], 129)
+    grid = np.linspace(ends[0], ends[-1], GRID)
     values = function(grid)
     if not len(widths):
         return np.zeros((1, *values.shape[1:]))
@@ -119,3 +147,14 @@ def _cumulative(function, ends, tol):
             "Allow a larger tol, or split the range where the function is rough."
         )
     return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(pieces, axis=0)])
+
+
+def _deviations(model, function, a, b):
+    """Standard deviations of the integrals: (k, m)."""
+    derivative = isinstance(model, Derivative)
+    order = model.order if derivative else 0
+    ends = np.append(b, a)
+    heights = np.ptp(function(np.linspace(ends.min(), ends.max(), GRID)), axis=0)
+    negligible = STD_ROUNDING * heights * np.ptp(ends)
+    index = order if isinstance(order, tuple) else (order,)
+    return integral_std(model.model if derivative else model, index, a, b, negligible)

@@ -5,19 +5,15 @@ from itertools import combinations
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from ..chain import propagate
-from ..jet import Jet
-from ..parallel import map_row_blocks
 from .evaluation import (
-    BLOCK_ROWS,
+    all_partials,
     check_order,
     drop_output_axis,
     dry_run,
     evaluate,
-    n_features,
     tensor_std,
-    validate_rows,
 )
+from .rows import n_features, validate_rows
 
 __all__ = [
     "biharmonic",
@@ -33,10 +29,11 @@ __all__ = [
 ]
 
 
-def _check_outputs(model, name, allowed, rule):
+def _check_outputs(model, X, name, allowed, rule):
     """Raise a ValueError where an operator does not exist for the number of outputs."""
     check_is_fitted(model)
-    m, d = dry_run(model, 1).value.shape[1], n_features(model)
+    numeric = validate_rows(model, X).numeric
+    m, d = dry_run(model, 1, numeric).value.shape[1], n_features(model)
     if not allowed(m, d):
         raise ValueError(f"{name} needs {rule}; this model has {m} output(s) of {d} feature(s).")
 
@@ -55,11 +52,13 @@ def jacobian(model, X, return_std=False):
     Returns
     -------
     array of shape (n, m, d)
-        Entry (i, j, k) is ∂y_j/∂x_k at row i, in units of y_j per unit of x_k.
+        Entry (i, j, k) is ∂y_j/∂x_k at row i, in units of y_j per unit of x_k; NaN where x_k is a
+        column of a frame that holds no numbers.
     """
     check_is_fitted(model)
-    values = evaluate(model, X, 1, lambda jet: jet.tensor(1))
-    return (values, tensor_std(model, X, 1)) if return_std else values
+    rows = validate_rows(model, X)
+    values = all_partials(model, rows, 1)
+    return (values, tensor_std(model, rows, 1)) if return_std else values
 
 
 def gradient(model, X, return_std=False):
@@ -82,7 +81,7 @@ def gradient(model, X, return_std=False):
     ValueError
         The model has more than one output.
     """
-    _check_outputs(model, "gradient", lambda m, d: m == 1, "one output (see jacobian)")
+    _check_outputs(model, X, "gradient", lambda m, d: m == 1, "one output (see jacobian)")
     if return_std:
         return tuple(values[:, 0] for values in jacobian(model, X, return_std=True))
     return jacobian(model, X)[:, 0]
@@ -104,11 +103,12 @@ def hessian(model, X, return_std=False):
     array of shape (n, d, d), or (n, m, d, d) where y was 2-D
     """
     check_is_fitted(model)
-    dry_run(model, 2)
-    values = drop_output_axis(model, X, evaluate(model, X, 2, lambda jet: jet.tensor(2)))
+    rows = validate_rows(model, X)
+    dry_run(model, 2, rows.numeric)
+    values = drop_output_axis(model, X, all_partials(model, rows, 2))
     if not return_std:
         return values
-    return values, drop_output_axis(model, X, tensor_std(model, X, 2))
+    return values, drop_output_axis(model, X, tensor_std(model, rows, 2))
 
 
 def laplacian(model, X) -> np.ndarray:
@@ -126,10 +126,10 @@ def laplacian(model, X) -> np.ndarray:
     array of shape (n,), or (n, m) where y was 2-D
     """
     check_is_fitted(model)
-    dry_run(model, 2)
-    axes = np.eye(n_features(model))
-    total = sum(evaluate(model, X, 2, lambda jet: jet.partial((2,)), axis[None]) for axis in axes)
-    return drop_output_axis(model, X, total)
+    rows = validate_rows(model, X)
+    dry_run(model, 2, rows.numeric)
+    second = [evaluate(model, rows, 2, lambda j: j.partial((2,)), axis[None]) for axis in rows.axes]
+    return drop_output_axis(model, X, sum(second))
 
 
 def divergence(model, X) -> np.ndarray:
@@ -149,7 +149,7 @@ def divergence(model, X) -> np.ndarray:
     ValueError
         The numbers of outputs and features differ.
     """
-    _check_outputs(model, "divergence", lambda m, d: m == d, "as many outputs as features")
+    _check_outputs(model, X, "divergence", lambda m, d: m == d, "as many outputs as features")
     return np.trace(jacobian(model, X), axis1=1, axis2=2)
 
 
@@ -172,7 +172,7 @@ def curl(model, X) -> np.ndarray:
         Features and outputs are not two and two, or three and three.
     """
     rule = "2 features and 2 outputs, or 3 and 3"
-    _check_outputs(model, "curl", lambda m, d: m == d and d in (2, 3), rule)
+    _check_outputs(model, X, "curl", lambda m, d: m == d and d in (2, 3), rule)
     J = jacobian(model, X)
     if J.shape[2] == 2:
         return J[:, 1, 0] - J[:, 0, 1]
@@ -197,7 +197,7 @@ def strain_rate(model, X) -> np.ndarray:
     ValueError
         The numbers of outputs and features differ.
     """
-    _check_outputs(model, "strain_rate", lambda m, d: m == d, "as many outputs as features")
+    _check_outputs(model, X, "strain_rate", lambda m, d: m == d, "as many outputs as features")
     J = jacobian(model, X)
     return (J + J.swapaxes(1, 2)) / 2
 
@@ -235,22 +235,17 @@ def directional_derivative(model, X, direction, order=1) -> np.ndarray:
     check_is_fitted(model)
     if isinstance(check_order(order, model), tuple):
         raise ValueError(f"order must be a whole number >= 1; got {order!r}.")
-    dry_run(model, order)
-    X_rows = validate_rows(model, X)
+    rows = validate_rows(model, X)
+    dry_run(model, order, rows.numeric)
     direction = check_array(direction, dtype=np.float64, ensure_2d=False, input_name="direction")
-    if direction.shape not in (X_rows.shape, X_rows.shape[1:]):
+    shape = rows.values.shape
+    if direction.shape not in (shape, shape[1:]):
         raise ValueError(
-            f"direction must have shape {X_rows.shape[1:]} or {X_rows.shape}, one for all rows or "
-            f"one for each; got {direction.shape}."
+            f"direction must have shape {shape[1:]} or {shape}, one for all rows or one for each; "
+            f"got {direction.shape}."
         )
-    d = X_rows.shape[1]
-
-    def block(rows):
-        line = Jet([rows[None, :, :d], rows[None, :, d:]], order, 1)
-        return propagate(model, line).partial((order,))
-
-    both = np.hstack([X_rows, np.broadcast_to(direction, X_rows.shape)])
-    return drop_output_axis(model, X, map_row_blocks(block, both, BLOCK_ROWS))
+    values = evaluate(model, rows, order, lambda jet: jet.partial((order,)), direction[None])
+    return drop_output_axis(model, X, values)
 
 
 def biharmonic(model, X) -> np.ndarray:
@@ -268,9 +263,10 @@ def biharmonic(model, X) -> np.ndarray:
     array of shape (n,), or (n, m) where y was 2-D
     """
     check_is_fitted(model)
-    dry_run(model, 4)
-    axes = np.eye(n_features(model))
-    total = sum(evaluate(model, X, 4, lambda jet: jet.partial((4,)), axis[None]) for axis in axes)
+    rows = validate_rows(model, X)
+    dry_run(model, 4, rows.numeric)
+    axes = rows.axes
+    total = sum(evaluate(model, rows, 4, lambda j: j.partial((4,)), axis[None]) for axis in axes)
     for i, j in combinations(range(len(axes)), 2):
-        total += 2 * evaluate(model, X, 4, lambda jet: jet.partial((2, 2)), axes[[i, j]])
+        total += 2 * evaluate(model, rows, 4, lambda jet: jet.partial((2, 2)), axes[[i, j]])
     return drop_output_axis(model, X, total)

@@ -10,6 +10,7 @@ from .registry import (
     propagate,
     propagate_inverse,
     propagate_std,
+    propagate_sum_std,
     propagate_transform,
     warn_once,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "propagate",
     "propagate_inverse",
     "propagate_std",
+    "propagate_sum_std",
     "propagate_transform",
     "register_function",
     "warn_once",

@@ -1,13 +1,17 @@
 """Rules for steps that send columns different ways: FeatureUnion, ColumnTransformer, imputers."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion
+from sklearn.utils import _safe_indexing
 
 from ..jet import Jet
 from .elementary import replace_where
 from .registry import entrance, propagate, propagate_transform, within
+from .rows import RowsJet
 
 __all__ = []
 
@@ -39,12 +43,41 @@ def _(step: FeatureUnion):
 
 @propagate.register
 def _(step: ColumnTransformer, jet):
-    jets = [jet[:, :0]]
-    for name, part, _ in step.transformers_:
+    jets, weights = [jet[:, :0]], step.transformer_weights or {}
+    for name, part, key in step.transformers_:
         columns = np.asarray(step._transformer_to_input_indices[name], dtype=int)
         if len(columns) and not (isinstance(part, str) and part == "drop"):
-            jets.append(_part(part, jet[:, columns], name))
+            as_one = isinstance(key, str | Integral)  # the transformer takes a column, not a table
+            found = _branch(step, name, part, jet, columns, as_one)
+            jets.append(found * weights.get(name, 1.0))
     return Jet.concatenate(jets)
+
+
+def _branch(step, name, part, jet, columns, as_one):
+    """What one branch makes of its columns: a constant where none of them moves."""
+    if not isinstance(jet, RowsJet):
+        return _part(part, jet[:, columns], name)
+    jet = jet.columns(columns)
+    if not jet.moving.any():
+        made = step.output_indices_[name]
+        return jet.held(_transform_of(part, as_one), made.stop - made.start)
+    if not jet.numeric.all() and not hasattr(entrance(part), "transformers_"):
+        with within(name):
+            raise TypeError(
+                f"{type(part).__name__} cannot be differentiated here: it takes columns that hold "
+                "no numbers together with some that are differentiated. Give the two kinds a "
+                "transformer each."
+            )
+    return _part(part, jet, name)
+
+
+def _transform_of(part, as_one):
+    """What a branch computes of its columns, as a function of a table of them."""
+    if isinstance(part, str):
+        return np.asarray
+    if as_one:
+        return lambda table: part.transform(_safe_indexing(table, 0, axis=1))
+    return part.transform
 
 
 @propagate.register

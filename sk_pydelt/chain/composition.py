@@ -10,9 +10,11 @@ from .registry import (
     propagate,
     propagate_inverse,
     propagate_std,
+    propagate_sum_std,
     propagate_transform,
     within,
 )
+from .target import output_scale
 
 __all__ = []
 
@@ -70,6 +72,13 @@ def _(step: Pipeline, jet, index):
         return propagate_std(last, _before_last(step, jet), index)
 
 
+@propagate_sum_std.register
+def _(step: Pipeline, jet, index, weights):
+    name, last = _last(step)
+    with within(name):
+        return propagate_sum_std(last, _before_last(step, jet), index, weights)
+
+
 @entrance.register
 def _(step: Pipeline):
     steps = _active_steps(step)
@@ -90,7 +99,8 @@ def _register_wrapper(cls, inside):
     propagate.register(cls, lambda step, jet: propagate(inside(step), jet))
     propagate_transform.register(cls, lambda step, jet: propagate_transform(inside(step), jet))
     propagate_inverse.register(cls, lambda step, jet: propagate_inverse(inside(step), jet))
-    propagate_std.register(cls, lambda step, jet, index: propagate_std(inside(step), jet, index))
+    propagate_std.register(cls, lambda step, *args: propagate_std(inside(step), *args))
+    propagate_sum_std.register(cls, lambda step, *args: propagate_sum_std(inside(step), *args))
     entrance.register(cls, lambda step: entrance(inside(step)))
 
 
@@ -104,6 +114,22 @@ def _(step: TransformedTargetRegressor, jet):
         jet = propagate(step.regressor_, jet)
     with within("transformer"):
         return propagate_inverse(step.transformer_, jet)
+
+
+def _std_of_target(table):
+    """A table's rule for a target that is scaled and shifted."""
+
+    def rule(step, *args):
+        with within("regressor"):
+            std = table(step.regressor_, *args)
+        with within("transformer"):
+            return std * output_scale(step.transformer_, std.shape[1])
+
+    return rule
+
+
+propagate_std.register(TransformedTargetRegressor, _std_of_target(propagate_std))
+propagate_sum_std.register(TransformedTargetRegressor, _std_of_target(propagate_sum_std))
 
 
 @entrance.register

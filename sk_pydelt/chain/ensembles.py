@@ -5,7 +5,7 @@ from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingRegresso
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 
 from ..jet import Jet
-from .registry import propagate, propagate_transform, within
+from .registry import entrance, propagate, propagate_transform, within
 
 __all__ = []
 
@@ -28,6 +28,8 @@ def _(step: VotingRegressor, jet):
 
 
 propagate_transform.register(VotingRegressor, _named_predictions)
+for cls in (VotingRegressor, StackingRegressor):
+    entrance.register(cls, lambda step: entrance(step.estimators_[0]))
 
 
 @propagate.register

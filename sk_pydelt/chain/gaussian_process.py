@@ -1,7 +1,7 @@
 """The rules for Gaussian processes: their mean and the standard deviation of its derivatives."""
 
 from functools import singledispatch
-from math import inf
+from math import comb, inf
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -11,6 +11,7 @@ from sklearn.gaussian_process import kernels as gp
 from ..jet import Jet, multi_indices
 from .kernels import Constant, Dot, Power, Product, Sum, metric_kernel, weighted_sum
 from .radial import (
+    BLOCK_ENTRIES,
     Radial,
     exp_sine_squared,
     gaussian,
@@ -18,7 +19,7 @@ from .radial import (
     matern,
     rational_quadratic,
 )
-from .registry import propagate, propagate_std
+from .registry import propagate, propagate_std, propagate_sum_std
 
 __all__ = ["jet_kernel"]
 
@@ -118,13 +119,37 @@ def _(step: GaussianProcessRegressor, jet, index):
 
     with the Cholesky factor L of the training covariance (Rasmussen & Williams 2006, 9.4).
     """
-    kernel, places = jet_kernel(step.kernel_), np.asarray(step.X_train_, dtype=float)
+    kernel, places = _smooth_kernel(step, index), np.asarray(step.X_train_, dtype=float)
+    variance = _prior_variance(kernel, jet, index) - _explained(step, kernel, jet, index, places)
+    return _std(step, variance)
+
+
+@propagate_sum_std.register
+def _(step: GaussianProcessRegressor, jet, index, weights):
+    """The same of weighted sums, by the covariance of each pair of places."""
+    kernel, places = _smooth_kernel(step, index), np.asarray(step.X_train_, dtype=float)
+    covariance = sum(
+        weights[:, part] @ kernel(jet[part], places).partial(index)
+        for part in _row_slices(len(jet.value), len(jet.parts) * len(places))
+    )
+    solved = solve_triangular(step.L_, covariance.T, lower=True, check_finite=False)
+    prior = _prior_variance_of_sums(kernel, jet, index, weights)
+    return _std(step, prior - (solved**2).sum(axis=0))
+
+
+def _smooth_kernel(step, index):
+    """The kernel of jets, where its functions have the derivative of that order."""
+    kernel = jet_kernel(step.kernel_)
     if sum(index) >= getattr(kernel, "smoothness", inf):
         raise ValueError(
             f"The derivative of order {sum(index)} has no standard deviation: functions of the "
             f"kernel {step.kernel_} are not smooth enough. Use a Matern kernel of larger nu."
         )
-    variance = _prior_variance(kernel, jet, index) - _explained(step, kernel, jet, index, places)
+    return kernel
+
+
+def _std(step, variance):
+    """In units of the targets, of each output: (n, m)."""
     scale = np.atleast_1d(step._y_train_std)
     return np.sqrt(np.maximum(variance, 0.0))[:, None] * scale
 
@@ -145,6 +170,34 @@ def _prior_variance(kernel, jet, index):
     """The kernel's derivative by both of its arguments, at one point: shape (n,)."""
     left, right = (_in_twice_the_variables(jet, index, side) for side in (0, 1))
     return kernel(left, right).partial((*index, *index))[:, 0]
+
+
+def _row_slices(n_rows, entries_per_row):
+    size = max(1, BLOCK_ENTRIES // max(1, entries_per_row))
+    return [slice(start, start + size) for start in range(0, n_rows, size)]
+
+
+def _prior_variance_of_sums(kernel, jet, index, weights):
+    """The same of weighted sums: the quadratic form of the weights (k, n), of shape (k,)."""
+    left, right = (_in_twice_the_variables(jet, index, side) for side in (0, 1))
+    n_terms = comb(left.n_variables + left.order, left.order)
+    total = np.zeros(len(weights))
+    for part in _row_slices(len(jet.value), len(jet.value) * n_terms):
+        rows, others = left[part], right[part.start :]  # the covariance is symmetric
+        size = len(rows.value), len(others.value)
+        pairs = _repeated(rows, np.repeat, size[1]), _repeated(others, _tiled, size[0])
+        covariance = kernel(*pairs).partial((*index, *index)).reshape(size)
+        covariance[:, size[0] :] *= 2
+        total += ((weights[:, part] @ covariance) * weights[:, part.start :]).sum(axis=1)
+    return total
+
+
+def _repeated(jet, repeat, times):
+    return jet.map_parts(lambda part: repeat(part, times, axis=1))
+
+
+def _tiled(part, times, axis):
+    return np.concatenate([part] * times, axis=axis)
 
 
 def _in_twice_the_variables(jet, index, side):

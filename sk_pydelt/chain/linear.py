@@ -14,7 +14,13 @@ from sklearn.svm import LinearSVR
 
 from ..jet import Jet
 from .elementary import exp
-from .registry import propagate, propagate_std, propagate_transform, within
+from .registry import (
+    propagate,
+    propagate_std,
+    propagate_sum_std,
+    propagate_transform,
+    within,
+)
 
 __all__ = []
 
@@ -82,18 +88,25 @@ def _(step: PLSSVD, jet):
     return ((jet - step._x_mean) / step._x_std) @ step.x_weights_
 
 
-def _linear_std(jet, index, covariance):
-    slopes = jet.partial(index)
-    return np.sqrt(np.einsum("ni,ij,nj->n", slopes, covariance, slopes))[:, None]
+def _coefficients(step, jet, index):
+    """Derivatives of the centred features by which coefficients are multiplied: (n, p)."""
+    slopes = (jet - step.X_offset_).partial(index)
+    pruned = isinstance(step, ARDRegression)
+    return slopes[:, step.lambda_ < step.threshold_lambda] if pruned else slopes
 
 
-@propagate_std.register
-def _(step: BayesianRidge, jet, index):
-    """Of the mean's derivative, by the posterior of the coefficients: without the noise."""
-    return _linear_std(jet, index, step.sigma_)
+def _linear_std(step, factors):
+    """Of the mean, by the posterior of the coefficients: without the noise."""
+    variance = np.einsum("ni,ij,nj->n", factors, step.sigma_, factors)
+    return np.sqrt(np.maximum(variance, 0.0))[:, None]
 
 
-@propagate_std.register
-def _(step: ARDRegression, jet, index):
-    kept = np.flatnonzero(step.lambda_ < step.threshold_lambda)
-    return _linear_std(jet[:, kept], index, step.sigma_)
+for cls in (BayesianRidge, ARDRegression):
+
+    @propagate_std.register(cls)
+    def _(step, jet, index):
+        return _linear_std(step, _coefficients(step, jet, index))
+
+    @propagate_sum_std.register(cls)
+    def _(step, jet, index, weights):
+        return _linear_std(step, weights @ _coefficients(step, jet, index))

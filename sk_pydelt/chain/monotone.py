@@ -195,4 +195,8 @@ def _(step: IsotonicRegression, jet):
         warn_once(jet, "IsotonicRegression is piecewise linear: derivatives above the first are 0.")
     knots = step.X_thresholds_, step.y_thresholds_
     inside = (jet.value[:, 0] >= knots[0][0]) & (jet.value[:, 0] <= knots[0][-1])
-    return _columnwise(jet, lambda x, j: (step.predict(x), _segment(x, knots, inside)))
+
+    def column(x, j):
+        return step.predict(x) if len(x) else x, _segment(x, knots, inside)
+
+    return _columnwise(jet, column)

@@ -3,7 +3,10 @@
 __all__ = ["reason_against"]
 
 PIECEWISE_CONSTANT = "it is piecewise constant, so that its derivative is zero almost everywhere"
-CATEGORIES = "its features are categories, and it is constant between them"
+CATEGORIES = (
+    "its features are categories, and it is constant between them (columns of a frame of text or "
+    "of dtype category are held fixed)"
+)
 LABELS = "it predicts labels, which have no derivative"
 
 REASONS = {

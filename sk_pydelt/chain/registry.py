@@ -13,6 +13,7 @@ __all__ = [
     "propagate",
     "propagate_inverse",
     "propagate_std",
+    "propagate_sum_std",
     "propagate_transform",
     "warn_once",
     "within",
@@ -154,6 +155,41 @@ def propagate_std(step, jet: Jet, index):
         f"distributed. Call without return_std, use a GaussianProcessRegressor, or register a rule "
         f"with sk_pydelt.chain.propagate_std.register({name})(rule), where rule(step, jet, index) "
         "returns an array."
+    )
+
+
+@_open_table
+def propagate_sum_std(step, jet: Jet, index, weights):
+    r"""Standard deviation of weighted sums, over places, of one partial derivative.
+
+    Of :math:`\sum_i c_{ki}\, \partial^\alpha f(x_i)` with the covariance between the places: what
+    an integral or an average of a fitted function needs, and what `propagate_std` alone, which
+    is the case of the identity matrix, cannot tell.
+
+    Parameters
+    ----------
+    step : fitted regressor
+    jet : Jet of shape (n, n_features_in), of order ``sum(index)``
+    index : tuple of int
+        The orders of the partial derivative, one for each variable of the jet.
+    weights : array of shape (k, n)
+        The numbers c, a row for each sum.
+
+    Returns
+    -------
+    array of shape (k, n_outputs)
+
+    Raises
+    ------
+    TypeError
+        No rule is registered for the class of `step`.
+    """
+    name = type(step).__name__
+    raise TypeError(
+        f"The integral of {name} has no standard deviation: it is not known how its values vary "
+        "together. Call without return_std, use a GaussianProcessRegressor, or register a rule "
+        f"with sk_pydelt.chain.propagate_sum_std.register({name})(rule), where rule(step, jet, "
+        "index, weights) returns an array."
     )
 
 

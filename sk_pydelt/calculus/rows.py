@@ -1,0 +1,141 @@
+"""The rows of X: checked, as numbers, with the columns of a frame that hold none beside them."""
+
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any
+
+import numpy as np
+from sklearn.utils import _safe_indexing, check_array, get_tags
+from sklearn.utils.validation import validate_data
+
+from ..chain import entrance
+from ..chain.rows import RowsJet
+from ..jet import Jet
+
+__all__ = ["Rows", "branches", "check_places", "moved", "n_features", "validate_rows"]
+
+
+@dataclass
+class Rows:
+    """The rows of X.
+
+    Parameters
+    ----------
+    values : array of shape (n, d)
+        NaN in columns that hold no numbers.
+    source : frame or array of n rows and d columns
+        As the model takes it.
+    numeric : array of bool of shape (d,)
+        Columns that hold numbers.
+    """
+
+    values: np.ndarray
+    source: Any
+    numeric: np.ndarray
+
+    @property
+    def axes(self):
+        """Directions along the columns that hold numbers: (q, d)."""
+        return np.eye(len(self.numeric))[self.numeric]
+
+    def jet(self, part, order, directions) -> RowsJet:
+        """The jet of some of the rows, moved along directions, (q, d) or for each row (q, n, d)."""
+        rows = slice(part.start, part.stop)
+        values = self.values[rows]
+        lines = directions[:, rows] if directions.ndim == 3 else directions[:, None]
+        lines = np.broadcast_to(lines, (len(directions), *values.shape))
+        jet = Jet([values[None], lines], order, len(directions))
+        return RowsJet(jet, _safe_indexing(self.source, rows), moved(directions), self.numeric)
+
+
+def moved(directions):
+    """Which columns directions (q, d) or (q, n, d) move at all."""
+    return directions.reshape(-1, directions.shape[-1]).any(axis=0)
+
+
+def check_places(X) -> None:
+    """Raise a ValueError for X that is one-dimensional or holds dates, and say what to do."""
+    dtypes = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", ())
+    if any(
+        str(dtype).startswith(("datetime", "timedelta", "Date", "Duration")) for dtype in dtypes
+    ):
+        raise ValueError(
+            "X holds dates or durations, which have no unit to differentiate by. Convert them to "
+            "numbers in the unit that you want, such as (t - t[0]) / numpy.timedelta64(1, 's')."
+        )
+    if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
+        raise ValueError(
+            "Expected 2D array, got 1D array instead. Reshape your data using X.reshape(-1, 1) if "
+            "it has a single feature or X.reshape(1, -1) if it is a single sample. The classes of "
+            "sk_pydelt.interpolation take curves and scalars as they are."
+        )
+
+
+def n_features(model):
+    """Number of features of X."""
+    first = entrance(model)
+    tags = get_tags(first).input_tags
+    if tags.one_d_array and not tags.two_d_array:  # IsotonicRegression
+        return 1
+    return first.n_features_in_
+
+
+def branches(model) -> bool:
+    """Whether a model sends the columns of X different ways, so that some may hold no numbers."""
+    return hasattr(entrance(model), "transformers_")
+
+
+def validate_rows(model, X) -> Rows:
+    """X as float64 numbers of the model's features; missing ones only where the model takes them.
+
+    A model that takes them fills them in before any rule that could not. Columns of text, of
+    dtype category or of other objects are left to a model that branches.
+    """
+    if isinstance(X, Rows):
+        return X
+    check_places(X)
+    first = entrance(model)
+    apart = branches(model)  # one branch may fill in what is missing
+    missing = "allow-nan" if apart or get_tags(first).input_tags.allow_nan else True
+    options = {"dtype": np.float64, "order": "C", "ensure_all_finite": missing}
+    numeric = _numeric_columns(X) if apart else np.ones(1, dtype=bool)
+    if numeric.all():
+        values = validate_data(first, X, estimator=model, reset=False, **options)
+        numeric = np.ones(_check_width(model, values), dtype=bool)
+    else:
+        validate_data(first, X, reset=False, skip_check_array=True)
+        values = np.full(np.shape(X), np.nan)
+        numbers = _safe_indexing(X, np.flatnonzero(numeric), axis=1)
+        values[:, numeric] = check_array(numbers, estimator=model, **options)
+    if (incomplete := (np.isnan(values) & numeric).any(axis=1)).any():
+        function = model.predict if hasattr(model, "predict") else model.transform
+        function(_safe_indexing(X, np.flatnonzero(incomplete)))  # raises where the model does
+    as_given = (hasattr(X, "columns") and apart) or not numeric.all()
+    return Rows(values, X if as_given else values, numeric)
+
+
+def _check_width(model, values):
+    """The number of features, or a ValueError: scikit-learn checks only where it was kept."""
+    if values.shape[1] != n_features(model):
+        raise ValueError(
+            f"X has {values.shape[1]} features, but {type(model).__name__} is expecting "
+            f"{n_features(model)} features as input."
+        )
+    return values.shape[1]
+
+
+def _numeric_columns(X):
+    """Which columns of a frame or of an array of objects hold numbers."""
+    if not hasattr(X, "columns") and str(getattr(X, "dtype", "")) != "object":
+        return np.ones(1, dtype=bool)
+    columns = range(X.shape[1])
+    return np.array([_is_numeric(_safe_indexing(X, i, axis=1)) for i in columns])
+
+
+def _is_numeric(column):
+    dtype = column.dtype
+    if str(dtype) == "object":
+        return all(value is None or isinstance(value, Number) for value in column)
+    if hasattr(dtype, "is_numeric"):  # polars
+        return dtype.is_numeric() or str(dtype) == "Boolean"
+    return dtype.kind in "biuf"

@@ -1,0 +1,44 @@
+"""The jet of X itself, which still knows the rows that it was made of."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import _safe_indexing
+
+from ..jet import Jet
+
+__all__ = ["RowsJet"]
+
+
+class RowsJet(Jet):
+    """The jet with which a model is entered; arithmetic makes an ordinary jet of it.
+
+    A branch of columns that do not move is a constant, whatever it makes of them: that is how
+    encoders of text have a place beside what is differentiated.
+
+    Parameters
+    ----------
+    jet : Jet of shape (n, d)
+        NaN in columns that hold no numbers.
+    source : frame or array of n rows and d columns, None without rows
+        As a transformer takes it.
+    moving : array of bool of shape (d,)
+        Columns that depend on the jet's variables.
+    numeric : array of bool of shape (d,)
+        Columns that hold numbers.
+    """
+
+    def __init__(self, jet, source, moving, numeric):
+        super().__init__(jet.parts, jet.order, jet.n_variables)
+        self.source, self.moving, self.numeric = source, moving, numeric
+
+    def columns(self, places) -> "RowsJet":
+        """Some of the columns, as a `RowsJet` again."""
+        source = None if self.source is None else _safe_indexing(self.source, places, axis=1)
+        return RowsJet(self[:, places], source, self.moving[places], self.numeric[places])
+
+    def held(self, transform, n_columns) -> Jet:
+        """What a transform makes of these rows, as a constant."""
+        values = np.empty((0, n_columns)) if self.source is None else transform(self.source)
+        values = values.toarray() if issparse(values) else values
+        values = np.asarray(values, dtype=np.float64)
+        return Jet.constant(values, self.order, self.n_variables)
