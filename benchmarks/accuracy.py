@@ -32,10 +32,15 @@ SIGNALS = (
     "lorenz_x",
 )
 
+JENN_PROBLEMS = ("sinusoid", "rastrigin", "rosenbrock")
+
 
 @dataclass
 class Problem:
-    """Samples X (n, d), y (n, m), and the truth at X_test by order: (n_test, m, d, ...)."""
+    """Samples X (n, d), y (n, m), and the truth at X_test by order: (n_test, m, d, ...).
+
+    Where derivatives of the samples are known, they are dy (n, m, d).
+    """
 
     X: np.ndarray
     y: np.ndarray
@@ -43,6 +48,8 @@ class Problem:
     truth: dict
     top: int = 1  # highest order that is asked for
     step: float | None = None  # between samples, where they are equally spaced
+    dy: np.ndarray | None = None
+    jenn: dict = field(default_factory=dict)  # settings of JENN's own demonstration
 
 
 @dataclass
@@ -138,6 +145,30 @@ def friedman(seed):
     return Problem(X, y[:, None], T, {0: value[:, None], 1: gradient[:, None, :]})
 
 
+def with_slopes(name, seed):
+    """A test problem of JENN, sampled and with its net as in its own demonstrations."""
+    from jenn import synthetic_data
+
+    rng, library = np.random.RandomState(seed), getattr(synthetic_data, name)
+    low, high = {"sinusoid": (-np.pi, np.pi), "rastrigin": (-1, 1.5), "rosenbrock": (-2, 2)}[name]
+    if name == "sinusoid":
+        X, T = np.linspace(low, high, 4)[:, None], np.linspace(low, high, 200)[:, None]
+        settings = {"hidden": [12], "lambd": 0.1}
+    else:
+        X = rng.uniform(low, high, (100, 2))
+        T = np.array(np.meshgrid(*[np.linspace(low, high, 50)] * 2)).reshape(2, -1).T
+        settings = {"hidden": [24, 24], "max_iter": 10_000, "alpha": 0.001, "lambd": 0.0001}
+
+    def value(X):
+        return library.compute(X.T).T
+
+    def jacobian(X):
+        return library.compute_partials(X.T).transpose(2, 0, 1)
+
+    truth = {0: value(T), 1: jacobian(T)}
+    return Problem(X, value(X), T, truth, dy=jacobian(X), jenn=settings)
+
+
 PROBLEMS = {
     "runge": runge,
     "lorenz": lorenz,
@@ -145,6 +176,7 @@ PROBLEMS = {
     **{name: partial(signal, name) for name in SIGNALS},
     "wave": wave,
     "friedman1": friedman,
+    **{f"{name}, slopes known": partial(with_slopes, name) for name in JENN_PROBLEMS},
 }
 
 
@@ -156,8 +188,9 @@ def _shape(problem, order, array):
     return np.asarray(array).reshape(problem.truth[order].shape)
 
 
-def ours(make, problem, seed):
-    model = make(seed).fit(problem.X, _target(problem))
+def ours(make, problem, seed, slopes=False):
+    known = {"dy": problem.dy} if slopes else {}
+    model = make(seed).fit(problem.X, _target(problem), **known)
     bands = hasattr(model, "noise_std_")
     values, stds = {}, {}
     for k in problem.truth:
@@ -265,18 +298,17 @@ def pynumdiff(name, problem, seed):
     return Answer({k: _shape(problem, k, v) for k, v in enumerate((value, rate))})
 
 
-def jenn(problem, seed):
+def jenn(problem, seed, slopes=False):
     import jenn as package
 
-    to_unit, y, mean, scale = _scaled(problem)
-    np.random.seed(seed)  # noqa: NPY002 - it draws from the global generator
-    net = package.NeuralNet([problem.X.shape[1], 12, 12, y.shape[1]])
-    net.fit(to_unit(problem.X).T, y.T, max_iter=1000)
-
-    def predict(X):
-        return net.predict(to_unit(X).T).T * scale + mean
-
-    return Answer(_by_differences(predict, problem))
+    options = {"hidden": [12, 12], "max_iter": 1000} | problem.jenn
+    net = package.NeuralNet([problem.X.shape[1], *options.pop("hidden"), problem.y.shape[1]])
+    dydx = problem.dy.transpose(1, 2, 0) if slopes else None
+    options |= {"is_normalize": True, "random_state": seed}
+    net.fit(problem.X.T, problem.y.T, dydx, **options)
+    found = {0: net.predict(problem.X_test.T).T}
+    found[1] = net.predict_partials(problem.X_test.T).transpose(2, 0, 1)
+    return Answer({k: _shape(problem, k, v) for k, v in found.items()})
 
 
 def pydelt(problem, seed):
@@ -292,9 +324,10 @@ def pydelt(problem, seed):
     return Answer({k: _shape(problem, k, v) for k, v in values.items()})
 
 
+LM = _net(solver="lm", hidden_layers=(16, 16), epochs=200)
 METHODS = {
     "Bayesian nets": partial(ours, _bayesian),
-    "net, lm": partial(ours, _net(solver="lm", hidden_layers=(16, 16), epochs=200)),
+    "net, lm": partial(ours, LM),
     "net, lbfgs": partial(ours, _net(solver="lbfgs")),
     "net, adam": partial(ours, _net()),
     "our spline": partial(ours, _spline),
@@ -309,6 +342,11 @@ METHODS = {
     "PyNumDiff butterdiff": partial(pynumdiff, "butterdiff"),
     "JENN": jenn,
     "pydelt": pydelt,
+    "Bayesian nets, with slopes": partial(ours, _bayesian, slopes=True),
+    "net, lm, with slopes": partial(ours, LM, slopes=True),
+    "net, lbfgs, with slopes": partial(ours, _net(solver="lbfgs"), slopes=True),
+    "net, adam, with slopes": partial(ours, _net(), slopes=True),
+    "JENN, with slopes": partial(jenn, slopes=True),
 }
 ONE_FEATURE = {"scipy GCV spline", "CubicSpline", "pydelt"}
 
@@ -317,7 +355,10 @@ def applies(method, name):
     """Whether a method is made for a problem."""
     if method.startswith("PyNumDiff"):
         return name in SIGNALS
-    return method not in ONE_FEATURE or name not in ("flow", "friedman1")
+    if method.endswith("with slopes"):
+        return name.endswith("slopes known")
+    several = {"flow", "friedman1", *(f"{name}, slopes known" for name in JENN_PROBLEMS[1:])}
+    return method not in ONE_FEATURE or name not in several
 
 
 def measure(name, method, seed):

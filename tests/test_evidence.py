@@ -39,6 +39,7 @@ class Linear:
         self.groups = torch.zeros(X.shape[1], dtype=torch.long)
         self.counts = torch.tensor([float(len(X))], dtype=torch.float64)
         self.pool = torch.ones((1, 1), dtype=torch.float64)
+        self.ceilings = torch.full((1,), torch.inf, dtype=torch.float64)
         self.dual = False
 
     def values(self, w, X):

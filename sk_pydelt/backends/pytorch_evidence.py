@@ -22,6 +22,26 @@ SUM_ROWS = 256  # whose Jacobians by the weights are held at once in a sum
 DUAL_ADVANTAGE = 1.5  # a dual system is set up faster, by so much in size
 
 
+def _group(shapes):
+    """The group of each weight, and that of each input and the biases, layer by layer."""
+    groups, classes, start = [], [], 0
+    for layer, (n_out, n_in) in enumerate(shapes):
+        columns = start + (torch.arange(n_in) if layer == 0 else torch.zeros(n_in).long())
+        bias = 1 + columns[-1:]
+        groups += [columns.repeat(n_out), bias.repeat(n_out)]
+        classes += [columns, bias]
+        start = 1 + int(bias)
+    return torch.cat(groups), torch.cat(classes)
+
+
+def _pool(n_outputs, n_copies, tied, dtype):
+    """1 where two columns of targets have the same noise precision."""
+    copies = (
+        torch.ones(n_copies, n_copies, dtype=dtype) if tied else torch.eye(n_copies, dtype=dtype)
+    )
+    return torch.kron(copies, torch.eye(n_outputs, dtype=dtype))
+
+
 class EvidenceProblem:
     """The data and the groups of weights: those of each feature, and each layer's and its biases'.
 
@@ -43,18 +63,13 @@ class EvidenceProblem:
         weight = weight.expand_as(y)
         self.row_scale, self.counts = weight.sqrt(), weight.sum(0)
         m = y.shape[1] // (1 + n_directions)
-        copies = torch.ones if tied else torch.eye
-        side = (1 + n_directions,) * (2 if tied else 1)
-        self.pool = torch.kron(copies(*side, dtype=y.dtype), torch.eye(m, dtype=y.dtype))
-        classes, groups, n_groups = [], [], 0
-        for layer, (n_out, n_in) in enumerate(self.function.shapes):
-            columns = torch.arange(n_in) if layer == 0 else torch.zeros(n_in, dtype=torch.long)
-            columns, bias = n_groups + columns, n_groups + int(columns.max()) + 1
-            classes += [columns, torch.tensor([bias])]
-            groups += [columns.repeat(n_out), torch.full((n_out,), bias)]
-            n_groups = bias + 1
-        self.groups, self.n_groups = torch.cat(groups), n_groups
-        self.classes = self.groups if n_directions else torch.cat(classes)  # of a Jacobian's traces
+        self.pool = _pool(m, 1 + n_directions, tied, y.dtype)
+        self.slopes_apart = (torch.arange(y.shape[1]) >= m) & (not tied)
+        self.groups, classes = _group(self.function.shapes)
+        self.classes = self.groups if n_directions else classes  # of a Jacobian's traces
+        self.n_groups = 1 + int(self.groups[-1])
+        self.ceilings = torch.full((self.n_groups,), torch.inf, dtype=y.dtype)
+        self.ceilings[-1] = 1.0  # the level of an output is never known before it is seen
         self.dual = y.numel() <= DUAL_ADVANTAGE * len(self.groups)
         side = y.numel() if self.dual else len(self.groups)
         if side > MAX_SIDE:
@@ -86,11 +101,12 @@ class EvidenceProblem:
         return grams, gradients, torch.cat(residuals)
 
     def first_fit(self, w):
-        """Priors as wide as the initial weights, and some noise."""
+        """Priors as wide as the initial weights, and some noise, that of slopes by their size."""
         squares = w.new_zeros(self.n_groups).index_add_(0, self.groups, w**2)
         sizes = torch.bincount(self.groups, minlength=self.n_groups)
         alpha = (sizes / (squares + 1e-10)).clamp(1e-4, 1e4)
-        beta = w.new_full((self.y.shape[1],), FIRST_NOISE**-2)
+        squares = (self.row_scale * self.y).square().sum(0) / self.counts.clamp(min=1)
+        beta = FIRST_NOISE**-2 / torch.where(self.slopes_apart, squares.clamp(min=1), 1.0)
         return EvidenceFit(w, alpha, beta)
 
 

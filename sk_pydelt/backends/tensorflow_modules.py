@@ -186,7 +186,7 @@ class Perceptron:
     activation: str
     batch_norm: bool
     dropout: bool
-    n_directions: int
+    n_directions: int = 0
 
     def __call__(self, params, stats, X, settings, seed, training):
         """Predictions, the running statistics, and what is to be added to the loss."""

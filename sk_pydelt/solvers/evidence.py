@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from .levenberg_marquardt import DualEquations, PrimalEquations
+from .levenberg_marquardt import DualEquations, PrimalEquations, bent
 
 __all__ = [
     "EvidenceFit",
@@ -69,10 +69,17 @@ class DualLaplace:
         self.problem, self.fit = problem, fit
         values, jacobian = problem.function.jacobian(fit.w, problem.X)
         self.residuals = problem.residuals(values)
-        scale = problem.row_scale * fit.beta.sqrt()
-        self.jacobian = jacobian.scaled(scale.flatten())
-        whitened = (self.residuals * fit.beta.sqrt()).flatten()
-        self.equations = DualEquations(self.jacobian, whitened)
+        self.root = fit.beta.sqrt()
+        self.jacobian = jacobian.scaled((problem.row_scale * self.root).flatten())
+        self.equations = DualEquations(self.jacobian, (self.residuals * self.root).flatten())
+
+    def move(self, p):
+        """The weights at the end of a step, which follows the curved map of residuals."""
+        return bent(self.fit.w, p, self.equations, self._whitened)
+
+    def _whitened(self, w):
+        values = self.problem.function.values(w, self.problem.X)
+        return (self.problem.residuals(values) * self.root).flatten()
 
     def determine(self):
         """Log determinant, dof of each group, and n - γ of each output; None where singular."""
@@ -118,6 +125,10 @@ class PrimalLaplace:
         self.equations = PrimalEquations([])
         self.equations.gram = sum(b * G for b, G in zip(fit.beta, self.grams))
         self.equations.gradient = sum(b * g for b, g in zip(fit.beta, gradients))
+
+    def move(self, p):
+        """The weights at the end of a straight step: to bend it costs all Jacobians again."""
+        return self.fit.w + p
 
     def determine(self):
         """Log determinant, dof of each group, and n - γ of each output; None where singular."""
@@ -165,7 +176,7 @@ def evidence_steps(problem, fit, n_iter, n_warm=10):
     ----------
     problem : object
         With `function` (values and Jacobian), `X`, `residuals(values)`, `row_scale`, `counts`,
-        `pool`, `groups`, `classes`, `dual` and `normal_equations(w)`.
+        `pool`, `groups`, `classes`, `ceilings` of alpha, `dual` and `normal_equations(w)`.
     fit : EvidenceFit
         Where to start from; it is changed in place.
     n_iter : int
@@ -206,7 +217,8 @@ def _record(problem, fit, energy, logdet, dof):
 def _reestimate(problem, fit, dof, left, residuals):
     """MacKay's fixed point, within bounds."""
     squares = _sum_groups(fit.w**2, problem.groups, fit.alpha)
-    fit.alpha = ((dof + 1e-3) / (squares + 1e-10)).clamp(*PRECISION_RANGE)
+    low, high = PRECISION_RANGE
+    fit.alpha = ((dof + 1e-3) / (squares + 1e-10)).clamp(low, high).minimum(problem.ceilings)
     left = (left + problem.counts - len(residuals)).clamp(min=1e-12)  # a weight counts as copies
     noise = (problem.pool @ (residuals**2).sum(0)) / (problem.pool @ left)
     fit.beta = 1 / noise.clamp(min=1 / MAX_NOISE_PRECISION)
@@ -220,7 +232,7 @@ def _damped_step(problem, local, fit, energy):
         fit.damping = FIRST_DAMPING * max(local.equations.scale(), float(prior.min()))
     for _ in range(MAX_TRIALS):
         p = local.equations.step(fit.w, prior, fit.damping)
-        new = fit.w + p
+        new = local.move(p)
         residuals = problem.residuals(problem.function.values(new, problem.X))
         fall = energy - _energy(problem, residuals, new, fit)
         predicted = float(p @ (fit.damping * p - gradient))

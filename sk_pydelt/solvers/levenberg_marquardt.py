@@ -9,6 +9,7 @@ __all__ = [
     "DualEquations",
     "LevenbergMarquardt",
     "PrimalEquations",
+    "bent",
     "factorise",
     "linearise",
     "solve_positive",
@@ -265,7 +266,7 @@ def linearise(jacobian, n_rows, n_outputs, n_weights):
     return PrimalEquations(blocks, transposed_times)
 
 
-def _bent(w, p, equations, residuals):
+def bent(w, p, equations, residuals):
     """The end of a step from w along p, bent where the bend is short enough to be trusted."""
     change = residuals(w + DIFFERENCE * p) - equations.r
     bend = equations.bend(p, change / DIFFERENCE)
@@ -333,7 +334,7 @@ class LevenbergMarquardt:
             p = equations.step(w, prior, self.damping)
             if float(p @ p) <= shortest:
                 break
-            new = w + p if residuals is None else _bent(w, p, equations, residuals)
+            new = w + p if residuals is None else bent(w, p, equations, residuals)
             new_loss = evaluate(new)
             if self._accept(loss - new_loss, equations.fall(w, prior, self.damping, p)):
                 self._watch(loss, new_loss)
