@@ -24,6 +24,7 @@ STALL_TOLERANCE = 1e-9, 1e-18  # relative and absolute fall of the loss in a ste
 STALL_STEPS = 20  # ... that ends the search after so many steps in a row
 STEP_TOLERANCE = 1e-15  # length of a step, relative to that of the weights
 DIFFERENCE = 0.1  # of a step: how far along it its curvature is measured
+HOPELESS = 2.0  # a step whose beginning multiplies the sum of squares by this is not tried out
 MAX_BEND = 0.75  # twice the length of a bend, relative to that of its step, that is trusted
 GRADIENT_TOLERANCE = 1e-18  # largest entry of half the gradient
 
@@ -154,7 +155,6 @@ class DualEquations:
 
     def __init__(self, jacobian, r):
         self.jacobian, self.r = jacobian, r
-        self._last = None, None
 
     @cached_property
     def gradient(self):
@@ -178,18 +178,16 @@ class DualEquations:
             A = self.jacobian.gram(self._inverse)
         A.diagonal().add_(1)
         self._solve = factorise(A)
-        p = self._back(r)
-        return p if start is None else p.add_(start)
+        p, left = self._back(r)
+        p = p if start is None else p.add_(start)
+        # J p is v - r; in float32 rounding would spoil that.
+        double = array_namespace(p).finfo(p.dtype).bits == 64
+        self.change = left - self.r if double else self.jacobian.times(p)
+        return p
 
     def _back(self, r):
         left = self._solve(r[:, None])[:, 0]
-        return self.jacobian.transposed_times(left).mul_(-self._inverse)
-
-    def _change(self, p):
-        """J p, computed once; from p itself, or rounding would spoil it in float32."""
-        if self._last[0] is not p:
-            self._last = p, self.jacobian.times(p)
-        return self._last[1]
+        return self.jacobian.transposed_times(left).mul_(-self._inverse), left
 
     def bend(self, p, slope):
         r"""How the last step p is to bend, so that it follows the curved map of residuals.
@@ -207,12 +205,11 @@ class DualEquations:
         -------
         tensor of shape (P,)
         """
-        return self._back((slope - self._change(p)) / DIFFERENCE)
+        return self._back((slope - self.change) / DIFFERENCE)[0]
 
     def fall(self, w, prior, damping, p):
         """By how much the last step p lowers |r + J p|² + Σ prior (w + p)²."""
-        change = self._change(p)
-        data = -change @ (2 * self.r + change)
+        data = -self.change @ (2 * self.r + self.change)
         return float(data if prior is None else data - (prior * p) @ (2 * w + p))
 
     def half_gradient(self, w, prior):
@@ -267,9 +264,14 @@ def linearise(jacobian, n_rows, n_outputs, n_weights):
 
 
 def bent(w, p, equations, residuals):
-    """The end of a step from w along p, bent where the bend is short enough to be trusted."""
-    change = residuals(w + DIFFERENCE * p) - equations.r
-    bend = equations.bend(p, change / DIFFERENCE)
+    """The end of a step from w along p, bent where the bend is short enough to be trusted.
+
+    It is w itself where the very beginning of the step raises the sum of squares by far.
+    """
+    begun = residuals(w + DIFFERENCE * p)
+    if float(begun @ begun) > HOPELESS * float(equations.r @ equations.r):
+        return w
+    bend = equations.bend(p, (begun - equations.r) / DIFFERENCE)
     short = 4 * float(bend @ bend) <= MAX_BEND**2 * float(p @ p)  # not so for a NaN
     return (w + p).add_(bend) if short else w + p
 
@@ -335,7 +337,7 @@ class LevenbergMarquardt:
             if float(p @ p) <= shortest:
                 break
             new = w + p if residuals is None else bent(w, p, equations, residuals)
-            new_loss = evaluate(new)
+            new_loss = loss if new is w else evaluate(new)
             if self._accept(loss - new_loss, equations.fall(w, prior, self.damping, p)):
                 self._watch(loss, new_loss)
                 return new, new_loss
