@@ -222,7 +222,7 @@ def test_mini_batches_take_each_row_once_and_anew_each_epoch():
 )
 def test_where_mini_batches_end(n, min_rows, edges):
     net = make(batch_size=4)
-    training = backend._training(net, n, seed=0, device="/CPU:0")
+    training = backend._training(net, n, n_directions=0, seed=0, device="/CPU:0")
     assert type(training)(**vars(training) | {"min_rows": min_rows})._edges(n) == edges
 
 

@@ -65,7 +65,7 @@ class Training:
     dtype: str
     device: str
     verbose: bool
-    n_directions: int = 0
+    n_directions: int
 
     def __call__(self, model, data: Data, valid: Data) -> dict:
         """Train a Keras model in place; the losses by name, one for each epoch."""
