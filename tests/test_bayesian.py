@@ -165,6 +165,17 @@ def test_nets_that_disagree_widen_the_band_by_what_they_disagree_on():
     assert_allclose(draws.std(axis=0), std, rtol=0.1)
 
 
+def test_the_mean_of_a_few_samples_of_noise_is_not_known():
+    """Where nothing but noise is found, the level is as uncertain as a mean is."""
+    ratios = []
+    for seed in range(5):
+        x, y = np.linspace(0, 1, 8)[:, None], np.random.RandomState(seed).standard_normal(8)
+        model = quick(random_state=seed).fit(x, 1e6 + 1e-3 * y)
+        _, std = model.predict(x, return_std=True)
+        ratios.append(std.min() / (model.noise_std_ / np.sqrt(8)))
+    assert 0.8 < np.median(ratios) < 1.5
+
+
 def test_samples_of_a_field(field_model):
     X = field(4)[0]
     assert field_model.sample(X, 7).shape == (7, 4, 2)
