@@ -24,7 +24,6 @@ STALL_TOLERANCE = 1e-9, 1e-18  # relative and absolute fall of the loss in a ste
 STALL_STEPS = 20  # ... that ends the search after so many steps in a row
 STEP_TOLERANCE = 1e-15  # length of a step, relative to that of the weights
 DIFFERENCE = 0.1  # of a step: how far along it its curvature is measured
-HOPELESS = 2.0  # a step whose beginning multiplies the sum of squares by this is not tried out
 MAX_BEND = 0.75  # twice the length of a bend, relative to that of its step, that is trusted
 GRADIENT_TOLERANCE = 1e-18  # largest entry of half the gradient
 
@@ -264,14 +263,9 @@ def linearise(jacobian, n_rows, n_outputs, n_weights):
 
 
 def bent(w, p, equations, residuals):
-    """The end of a step from w along p, bent where the bend is short enough to be trusted.
-
-    It is w itself where the very beginning of the step raises the sum of squares by far.
-    """
-    begun = residuals(w + DIFFERENCE * p)
-    if float(begun @ begun) > HOPELESS * float(equations.r @ equations.r):
-        return w
-    bend = equations.bend(p, (begun - equations.r) / DIFFERENCE)
+    """The end of a step from w along p, bent where the bend is short enough to be trusted."""
+    change = residuals(w + DIFFERENCE * p) - equations.r
+    bend = equations.bend(p, change / DIFFERENCE)
     short = 4 * float(bend @ bend) <= MAX_BEND**2 * float(p @ p)  # not so for a NaN
     return (w + p).add_(bend) if short else w + p
 
@@ -337,7 +331,7 @@ class LevenbergMarquardt:
             if float(p @ p) <= shortest:
                 break
             new = w + p if residuals is None else bent(w, p, equations, residuals)
-            new_loss = loss if new is w else evaluate(new)
+            new_loss = evaluate(new)
             if self._accept(loss - new_loss, equations.fall(w, prior, self.damping, p)):
                 self._watch(loss, new_loss)
                 return new, new_loss
