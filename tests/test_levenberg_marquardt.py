@@ -209,6 +209,24 @@ def lm(**parameters):
     return NeuralNetworkInterpolator(**{**defaults, **parameters})
 
 
+def test_the_first_step_is_bounded_by_the_weights(rng):
+    J, r = tensor(rng, 6, 9), 100 * tensor(rng, 6)
+    for w, bound in ((tensor(rng, 9), 0.25), (torch.zeros(9).double(), float("inf"))):
+
+        def evaluate(v, w=w):
+            return float(((r + J @ (v - w)) ** 2).sum())
+
+        search, loss = LevenbergMarquardt(), float(r @ r)
+        equations = DualEquations(DenseJacobian(J), r)
+        new, new_loss = search.step(w, loss, equations, evaluate)
+        assert 0 < float((new - w).norm()) <= bound * float(w.norm() or 1)
+        assert new_loss < loss
+        for _ in range(100):
+            equations = DualEquations(DenseJacobian(J), r + J @ (new - w))
+            new, new_loss = search.step(new, new_loss, equations, evaluate)
+        assert new_loss < 1e-20 * loss  # later steps are as long as they need to be
+
+
 def test_check_estimator():
     check_estimator(lm(hidden_layers=(4,), epochs=15), on_skip=None)
 

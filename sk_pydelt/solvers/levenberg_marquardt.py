@@ -18,6 +18,7 @@ __all__ = [
 MAX_JACOBIAN = 2**24  # entries of a Jacobian held at once (128 MiB in float64): more are summed up
 MAX_SIDE = 2**13  # side of the largest system (512 MiB in float64)
 FIRST_DAMPING = 1e-2  # of the mean diagonal entry of JᵀJ
+FIRST_LENGTH = 0.25  # of the first step, at most, relative to that of the weights
 MAX_TRIALS = 40  # of damping in one step
 LOSS_TOLERANCE = 1e-26  # a sum of squares as small as this is zero
 STALL_TOLERANCE = 1e-9, 1e-18  # relative and absolute fall of the loss in a step ...
@@ -280,7 +281,9 @@ class LevenbergMarquardt:
     what a straight step gains along one direction it loses to the curvature of the others. The
     gain ratio, the fall of F over the fall of its linearised model, decides whether a step is
     taken, and moves the damping μ (Nielsen 1999, "Damping parameter in Marquardt's method",
-    IMM-REP-1999-05; Madsen, Nielsen & Tingleff 2004, algorithm 3.16).
+    IMM-REP-1999-05; Madsen, Nielsen & Tingleff 2004, algorithm 3.16). The first step is bounded by
+    the length of the weights (Moré 1978, "The Levenberg-Marquardt algorithm: implementation and
+    theory"): until then the size of the damping is a guess, and too small a one costs trials.
 
     Attributes
     ----------
@@ -323,13 +326,18 @@ class LevenbergMarquardt:
         """
         if loss <= LOSS_TOLERANCE:
             return self._stop("loss", w, loss)
+        size, longest = float(w @ w), float("inf")
         if self.damping is None:
             self.damping = FIRST_DAMPING * (equations.scale() or 1.0)
-        shortest = STEP_TOLERANCE**2 * float(w @ w)
+            longest = FIRST_LENGTH**2 * size or longest
         for _ in range(MAX_TRIALS):
             p = equations.step(w, prior, self.damping)
-            if float(p @ p) <= shortest:
+            length = float(p @ p)
+            if length <= STEP_TOLERANCE**2 * size:
                 break
+            if length > longest:
+                self._raise_damping()
+                continue
             new = w + p if residuals is None else bent(w, p, equations, residuals)
             new_loss = evaluate(new)
             if self._accept(loss - new_loss, equations.fall(w, prior, self.damping, p)):
@@ -345,9 +353,12 @@ class LevenbergMarquardt:
             self.damping = max(self.damping, 1e-30)
             self.growth = 2.0
             return True
+        self._raise_damping()
+        return False
+
+    def _raise_damping(self):
         self.damping *= self.growth
         self.growth *= 2
-        return False
 
     def _watch(self, loss, new_loss):
         relative, absolute = STALL_TOLERANCE
