@@ -1,6 +1,5 @@
 """Bayesian neural interpolation: exact derivatives with error bars, and nothing to tune."""
 
-from functools import partial
 from importlib import import_module
 from numbers import Integral, Real
 
@@ -16,7 +15,6 @@ from .chain.target import output_scale
 from .jet import Jet
 from .race import Samples, portfolio, race
 from .sobolev import SobolevInterpolator
-from .solvers.evidence import pseudo_bma_weights
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
@@ -29,20 +27,20 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
 
     Each net :math:`f(x, w)` is fitted by evidence-regularised Levenberg–Marquardt: weights have
     Gaussian priors of precision :math:`\alpha_g`, one for each group (the first layer's weights of
-    each feature, each further layer's, each layer's biases), and each output has Gaussian noise of
-    precision :math:`\beta`, all of which are re-estimated from the data while the net is fitted
-    (MacKay 1992; Foresee & Hagan 1997). Around the fit, the weights' posterior is Gaussian
+    each feature, each further layer's, or where there are several features those that leave each
+    unit, and each layer's biases), and each output has Gaussian noise of precision :math:`\beta`,
+    all of which are re-estimated from the data while the net is fitted (MacKay 1992; Foresee &
+    Hagan 1997). Around the fit, the weights' posterior is Gaussian
     (Laplace), and so is that of every derivative,
 
     .. math:: \operatorname{Var}[\partial^k f(x)] = j^T H^{-1} j, \qquad
               j = \partial_w \partial^k f(x, w), \quad H = \beta J^T J + A.
 
-    Nets of several sizes, activations and starts compete. Each is judged by how well it predicts
-    any three samples from the others (cross-validation of the linearised net, in closed form), and
-    the best are averaged with the weights of pseudo-BMA+ (Yao et al. 2018). The variance of the
-    average is the mean of Laplace's variances, or the spread of the nets where that is larger: nets
-    within each other's error bars do not disagree, and beyond them, as where there are no samples,
-    what they disagree on counts (the moment estimator of DerSimonian & Laird 1986).
+    Nets of several sizes and activations compete. Each is judged by cross-validation: by how well
+    its nets, fitted to four fifths of the samples, predict the others. The best are fitted to all
+    samples from several starts, and averaged by stacking their predictive distributions (Yao et
+    al. 2018), starts alike. The variance of the average is that of the mixture: the mean of
+    Laplace's variances, and the spread of the nets.
 
     Parameters
     ----------
@@ -54,7 +52,7 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     omega_0 : float or "auto", default="auto"
         Frequency of the first layer of sine nets, in radians per half of a feature's range.
     n_init : int, default=3
-        Starts of each net that comes into the last round.
+        Starts of each net that comes into the average.
     max_iter : int, default=150
         Steps of a fit, at most.
     time_budget : float, default=None
@@ -77,29 +75,31 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         feature apart), biases.
     log_marginal_likelihood_ : float
         Of the best net, in Laplace's approximation; of the scaled targets.
-    log_predictive_density_ : float
-        Sum of the log densities of samples held out, of the scaled targets.
+    log_predictive_density_ : float or None
+        Mean log density of a sample held out, of the scaled targets, by the setting that won; None
+        where `hidden_layers` and `activation` leave no choice.
     effective_dof_ : float, or array of shape (m,) where y was 2-D
         Parameters that the data determine, in the best net.
     n_iter_ : int
         Steps of the best net.
     candidates_ : list of dict
-        What was tried, best first: hidden_layers, activation, omega_0, seed, n_iter, n_weights,
-        log_marginal_likelihood, log_predictive_density, weight (in the average).
+        What was tried, best first: hidden_layers, activation, omega_0, log_marginal_likelihood
+        (mean of the nets of the cross-validation), log_predictive_density (mean of the samples held
+        out), weight (in the average).
     x_scaler_, y_scaler_ : transformer
     n_features_in_ : int
 
     Notes
     -----
-    Nets are chosen by their predictive density, and not by the log marginal likelihood: where a
-    net has more weights than there are samples, Laplace's approximation of the latter was measured
-    to prefer nets that miss the signal altogether. Both are in `candidates_`.
+    Nets are chosen by cross-validation, and not by the log marginal likelihood: where a net has
+    more weights than there are samples, Laplace's approximation of the latter was measured to
+    prefer nets that miss the signal altogether; and a density of samples held out of the linearised
+    net, which costs no fit, to prefer nets that follow the noise.
 
     References
     ----------
     D. J. C. MacKay, Bayesian interpolation, Neural Comput. 4 (1992) 415.
     F. D. Foresee, M. T. Hagan, Gauss-Newton approximation to Bayesian learning, ICNN 1997.
-    R. DerSimonian, N. Laird, Meta-analysis in clinical trials, Control. Clin. Trials 7 (1986) 177.
     Y. Yao, A. Vehtari, D. Simpson, A. Gelman, Using stacking to average Bayesian predictive
     distributions, Bayesian Anal. 13 (2018) 917.
 
@@ -202,28 +202,24 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         settings = portfolio(X.shape[1], self.hidden_layers, self.activation, self.omega_0)
         samples = Samples.distinct(X, y, sample_weight, slopes)
         limits = {name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget")}
-        candidates = race(partial(candidate, samples), settings, **limits, rng=rng)
-        candidates.sort(key=lambda c: -c.log_densities.sum())
-        weights = pseudo_bma_weights(np.array([c.log_densities for c in candidates]), rng)
-        weights[weights < 0.1 * weights.max()] = 0
-        weights /= weights.sum()
-        self.candidates_ = [_row(c, w) for c, w in zip(candidates, weights)]
-        self._nets = [c.posterior() for c, w in zip(candidates, weights) if w]
-        self._weights = weights[weights > 0]
-        self._record(candidates[0], y.shape[1])
-        self._record_noise(candidates, weights, y.shape[1], slopes)
+        entrants, nets = race(candidate, samples, settings, **limits, rng=rng)
+        self.candidates_ = [_row(entrant) for entrant in entrants]
+        self._nets = [net.posterior() for net, _ in nets]
+        self._weights = np.array([weight for _, weight in nets])
+        self._record(entrants[0], nets[0][0], y.shape[1])
+        self._record_noise(nets, y.shape[1], slopes)
 
-    def _record(self, best, n_outputs):
+    def _record(self, winner, best, n_outputs):
         self.n_iter_ = best.fit.n_iter
         self.alpha_ = best.fit.alpha.numpy()
         self.log_marginal_likelihood_ = best.fit.log_evidence
-        self.log_predictive_density_ = float(best.log_densities.sum())
+        self.log_predictive_density_ = winner.mean_score if winner.nets else None
         # An output's values and slopes together say how many parameters they determine.
         self.effective_dof_ = self._each(best.fit.dof.numpy().reshape(-1, n_outputs).sum(axis=0))
 
-    def _record_noise(self, candidates, weights, n_outputs, slopes):
+    def _record_noise(self, nets, n_outputs, slopes):
         """Standard deviations of the noise, in the units of y and of its derivatives."""
-        variance = sum(w / c.fit.beta.numpy() for c, w in zip(candidates, weights))
+        variance = sum(w / net.fit.beta.numpy() for net, w in nets)
         values, *rates = np.sqrt(variance).reshape(-1, n_outputs)
         try:
             scale = output_scale(self.y_scaler_, n_outputs)
@@ -269,14 +265,12 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     def _draw(self, jet, index, draws):
         """Samples of one partial derivative: (n, m, n_samples)."""
         jet = propagate(self.x_scaler_, jet)
-        means, mean, within, between = _moments(self, jet, index)
-        # What is drawn varies about the average as `_std` says.
-        apart = np.sqrt(np.maximum(0, 1 - within / np.maximum(between, 1e-300)))[..., None]
+        means, mean = _means(self, jet, index)
         average = propagate_inverse(self.y_scaler_, self._propagate_scaled(jet)).partial(index)
         scale = output_scale(self.y_scaler_, mean.shape[1])[:, None]
         samples = []
         for net, own, deviations in zip(self._nets, means, draws):
-            change = net.changes(jet, index, deviations) + apart * (own - mean)[..., None]
+            change = net.changes(jet, index, deviations) + (own - mean)[..., None]
             samples.append(average[..., None] + scale * change)
         return np.concatenate(samples, axis=2)
 
@@ -292,29 +286,30 @@ def _(step: BayesianNeuralNetworkInterpolator, jet, index, weights):
 
 
 def _std(step, jet, index, sums=None):
-    _, mean, within, between = _moments(step, propagate(step.x_scaler_, jet), index, sums)
-    return np.sqrt(np.maximum(within, between)) * output_scale(step.y_scaler_, mean.shape[1])
+    """Standard deviation of the nets' mixture (the law of total variance)."""
+    jet = propagate(step.x_scaler_, jet)
+    means, mean = _means(step, jet, index, sums)
+    variances = [net.variance(jet, index, sums) for net in step._nets]
+    total = sum(w * (v + (f - mean) ** 2) for w, v, f in zip(step._weights, variances, means))
+    return np.sqrt(total) * output_scale(step.y_scaler_, mean.shape[1])
 
 
-def _moments(step, jet, index, sums=None):
-    """Means of the nets and their average, Laplace's variance within a net, and that between."""
+def _means(step, jet, index, sums=None):
+    """A derivative of each net, or weighted sums of it, and their average."""
     means = [net.propagate(jet).partial(index) for net in step._nets]
     means = means if sums is None else [sums @ f for f in means]
-    mean = sum(w * f for w, f in zip(step._weights, means))
-    within = sum(w * net.variance(jet, index, sums) for w, net in zip(step._weights, step._nets))
-    return means, mean, within, sum(w * (f - mean) ** 2 for w, f in zip(step._weights, means))
+    return means, sum(w * f for w, f in zip(step._weights, means))
 
 
-def _row(candidate, weight):
-    """What `candidates_` says of one net."""
+def _row(entrant):
+    """What `candidates_` says of one setting."""
+    hidden_layers, activation, omega_0 = entrant.setting
+    evidence = [net.fit.log_evidence for net in entrant.nets]
     return {
-        "hidden_layers": candidate.hidden_layers,
-        "activation": candidate.activation,
-        "omega_0": candidate.omega_0,
-        "seed": candidate.seed,
-        "n_iter": candidate.fit.n_iter,
-        "n_weights": candidate.n_weights,
-        "log_marginal_likelihood": candidate.fit.log_evidence,
-        "log_predictive_density": float(candidate.log_densities.sum()),
-        "weight": float(weight),
+        "hidden_layers": hidden_layers,
+        "activation": activation,
+        "omega_0": omega_0,
+        "log_marginal_likelihood": float(np.mean(evidence)) if evidence else None,
+        "log_predictive_density": entrant.mean_score if evidence else None,
+        "weight": entrant.weight,
     }

@@ -1,4 +1,4 @@
-"""The race of Bayesian nets: which of them compete, and how far each is run."""
+"""The race of Bayesian nets: which of them compete, and how they are judged."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -6,7 +6,9 @@ from time import monotonic
 
 import numpy as np
 
-__all__ = ["Samples", "portfolio", "race"]
+from .solvers.evidence import stacking_weights
+
+__all__ = ["Entrant", "Samples", "portfolio", "race"]
 
 # What competes where nothing is given: hidden layers, activation, frequency of a sine.
 CURVES = (
@@ -20,19 +22,25 @@ CURVES = (
     ((48,), "sine", 60.0),
     ((8, 8), "sine", 8.0),
     ((12, 12), "sine", 12.0),
+    ((24, 24), "sine", 40.0),
     ((32, 32), "sine", 40.0),
 )
 FIELDS = (
     ((8, 8), "tanh", 1.0),
     ((8, 8, 8), "tanh", 1.0),
+    ((16,), "swish", 1.0),
     ((8, 8), "swish", 1.0),
     ((16, 16), "softplus", 1.0),
     ((8, 8), "rational", 1.0),
     ((12, 12), "sine", 3.0),
 )
-FIRST_STEPS = 40  # of every candidate; then the best go on
-SMALL_NET = 200  # weights: so small a net takes all its starts in the first round
-FINALISTS = 3
+FOLDS = 5  # of the samples: each setting is fitted without each of them, and judged by it
+SMALL_NET = 200  # weights; larger nets run on only if they are among the finalists ...
+FIRST_STEPS = 40  # ... after so many steps
+FINALISTS = 4
+HOPELESS = 25, 0.5  # nats below the best, and nats for each sample judged, that end a run
+SPREADS = 2, 6  # standard deviations of the score within which a net, a setting is averaged
+LEAST_WEIGHT = 0.03  # of a setting in the average
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,17 @@ class Samples:
             weight[:, y.shape[1] // (1 + n_directions) :] *= slopes.weight
         return cls(X, y, weight, n_directions, tied)
 
+    def part(self, rows):
+        """Some of the samples."""
+        columns = self.X[rows], self.y[rows], self.weight[rows]
+        return Samples(*columns, self.n_directions, self.tied)
+
+    def folds(self):
+        """Pairs (places of a fold, those of all other samples), always the same."""
+        order = np.random.RandomState(0).permutation(len(self.X))
+        folds = np.array_split(order, min(FOLDS, len(order)))
+        return [(np.sort(fold), np.setdiff1d(order, fold)) for fold in folds]
+
 
 def portfolio(n_features, hidden_layers="auto", activation="auto", omega_0="auto"):
     """The triples (hidden_layers, activation, omega_0) that compete."""
@@ -100,54 +119,172 @@ def _check_layers(sizes):
     return tuple(int(k) for k in sizes)
 
 
-def race(build, settings, *, n_init, max_iter, time_budget, rng):
-    """Every net a few steps; then the best, with all their starts, to the end.
+class Entrant:
+    """A setting in the race, judged by how well it predicts samples that its nets have not seen.
 
     Parameters
     ----------
     build : callable
-        From the keywords `hidden_layers`, `activation`, `omega_0` and `seed` to a candidate, which
-        has `run(n_iter)`, `log_densities`, `n_weights` and these four.
-    settings : list of tuple
+        From samples and the keywords `hidden_layers`, `activation`, `omega_0` and `seed` to a net,
+        which has `run(n_iter)`, `log_densities(samples)`, `held_out()`, `spread` and `n_weights`;
+        with the keyword `like`, a net that goes on from where another one is.
+    samples : Samples
+    setting : tuple
         As from `portfolio`.
-    n_init, max_iter : int
-    time_budget : float or None
     rng : numpy.random.RandomState
+
+    Attributes
+    ----------
+    nets : list
+        One for each fold judged so far, fitted to all other samples.
+    log_densities : array of shape (n,)
+        Of each sample, by the net that has not seen it; NaN where not judged.
+    weight : float
+        In the average.
+    """
+
+    def __init__(self, build, samples, setting, rng):
+        self.build, self.samples, self.setting, self.rng = build, samples, setting, rng
+        self.nets, self.log_densities, self.weight = [], np.full(len(samples.X), np.nan), 0.0
+
+    def net(self, samples, like=None):
+        """A new net of this setting, or one that goes on from another."""
+        options = dict(zip(("hidden_layers", "activation", "omega_0"), self.setting))
+        seed = int(self.rng.randint(2**31 - 1))
+        return self.build(samples, **options, seed=seed, like=like)
+
+    def fitted(self, n_init, n_iter, in_time):
+        """Nets fitted to all samples, best first.
+
+        They start anew, for with more samples they may find more than those of the folds. If none
+        does as well as those did, these go on instead.
+        """
+        nets = self._fit([None] * n_init, n_iter, in_time)
+        if self.nets and in_time():
+            least = self.score[0] - SPREADS[0] * self.spread
+            if nets[0].held_out() < least:
+                nets = self._fit(self.nets, min(FIRST_STEPS, n_iter), in_time)
+        least = nets[0].held_out() - SPREADS[0] * nets[0].spread
+        return [net for net in nets if net.held_out() >= least][:n_init]
+
+    def _fit(self, likes, n_iter, in_time):
+        nets = []
+        for like in likes:
+            if not nets or in_time():
+                nets.append(self.net(self.samples, like))
+                nets[-1].run(n_iter)
+        return sorted(nets, key=lambda net: -net.held_out())
+
+    def judge(self, i, fold, rest, max_iter):
+        """Fit the net of the i-th fold, and judge it: a large net in two rounds."""
+        is_new = len(self.nets) == i
+        if is_new:
+            self.nets.append(self.net(self.samples.part(rest)))
+        net = self.nets[i]
+        first = max_iter if net.n_weights <= SMALL_NET else min(FIRST_STEPS, max_iter)
+        net.run(first if is_new else max_iter - first)
+        densities = net.log_densities(self.samples.part(fold))
+        self.log_densities[fold] = np.nan_to_num(densities, nan=-np.inf)
+
+    @property
+    def score(self):
+        """Log density of all samples that were held out, and their number."""
+        judged = ~np.isnan(self.log_densities)
+        return float(self.log_densities[judged].sum()), int(judged.sum())
+
+    @property
+    def mean_score(self):
+        """Log density of a sample held out; NaN before the first was."""
+        total, n = self.score
+        return total / n if n else np.nan
+
+    @property
+    def spread(self):
+        """Standard deviation of the score, as if nets were linear."""
+        return float(np.mean([net.spread for net in self.nets]))
+
+
+def race(build, samples, settings, *, n_init, max_iter, time_budget, rng):
+    """Settings are judged by cross-validation, and the best are fitted to all samples.
+
+    Parameters
+    ----------
+    build, samples, rng : as of `Entrant`
+    settings : list of tuple
+        As from `portfolio`. A single one is not judged.
+    n_init : int
+        Nets of each setting in the average, at most.
+    max_iter : int
+    time_budget : float or None
 
     Returns
     -------
-    list of candidates
+    entrants : list of Entrant
+        What was tried, best first.
+    nets : list of (net, weight)
+        The average, its best net first.
     """
     deadline = np.inf if time_budget is None else monotonic() + time_budget
-
-    def begin(setting):
-        seed = int(rng.randint(2**31 - 1))
-        options = dict(zip(("hidden_layers", "activation", "omega_0"), setting))
-        candidate = build(**options, seed=seed)
-        candidate.run(min(FIRST_STEPS, max_iter))
-        return candidate
 
     def in_time():
         return monotonic() < deadline
 
-    entered = []
-    for setting in settings:
-        entered += [begin(setting)] if not entered or in_time() else []
-        starts = n_init if entered[-1].n_weights <= SMALL_NET else 1
-        entered += [begin(setting) for _ in range(starts - 1) if in_time()]
-    best = sorted({_setting(c) for c in entered}, key=lambda s: -_score(entered, s))[:FINALISTS]
-    for setting in best:
-        missing = n_init - sum(_setting(c) == setting for c in entered)
-        entered += [begin(setting) for _ in range(missing) if in_time()]
-    for candidate in entered:
-        if _setting(candidate) in best and in_time():
-            candidate.run(max(0, max_iter - FIRST_STEPS))
-    return entered
+    entrants = [Entrant(build, samples, setting, rng) for setting in settings]
+    if len(entrants) > 1 and len(samples.X) > 1:
+        entrants = _judged(entrants, samples.folds(), max_iter, in_time)
+        _weigh(entrants[:FINALISTS])
+    else:
+        entrants[0].weight = 1.0
+    nets = []
+    for entrant in entrants:
+        if entrant.weight > 0 and (not nets or in_time()):
+            fitted = entrant.fitted(n_init, max_iter, in_time)
+            nets += [(net, entrant.weight / len(fitted)) for net in fitted]
+    total = sum(weight for _, weight in nets)
+    return entrants, [(net, weight / total) for net, weight in nets]
 
 
-def _setting(candidate):
-    return candidate.hidden_layers, candidate.activation, candidate.omega_0
+def _judged(entrants, folds, max_iter, in_time):
+    """Those that there was time for, best first."""
+    tried, dropped = [], []
+    for entrant in entrants:
+        if not tried or in_time():
+            entrant.judge(0, *folds[0], max_iter)
+            tried.append(entrant)
+    for i, fold in enumerate(folds[1:], 1):
+        tried, hopeless = _hopeful(tried)
+        dropped += hopeless
+        if not in_time():
+            break
+        for entrant in tried:
+            entrant.judge(i, *fold, max_iter)
+    for entrant in _best_first(tried)[:FINALISTS]:
+        if in_time():
+            for i in range(len(entrant.nets)):
+                entrant.judge(i, *folds[i], max_iter)
+    return _best_first(tried) + _best_first(dropped)
 
 
-def _score(candidates, setting):
-    return max(c.log_densities.sum() for c in candidates if _setting(c) == setting)
+def _best_first(entrants):
+    return sorted(entrants, key=lambda entrant: -entrant.mean_score)
+
+
+def _hopeful(entrants):
+    """Those that may yet win, best first, and the others."""
+    entrants = _best_first(entrants)
+    best, n = entrants[0].score
+    behind = HOPELESS[0] + HOPELESS[1] * n
+    n_hopeful = sum(entrant.score[0] > best - behind for entrant in entrants)
+    n_hopeful = max(n_hopeful, FINALISTS)
+    return entrants[:n_hopeful], entrants[n_hopeful:]
+
+
+def _weigh(entrants):
+    """Stack the settings that are not far below the best, without those that hardly count."""
+    best = entrants[0].score[0] - SPREADS[1] * entrants[0].spread
+    entrants = [entrant for entrant in entrants if entrant.score[0] >= best]
+    densities = np.array([entrant.log_densities for entrant in entrants])
+    weights = stacking_weights(densities[:, ~np.isnan(densities).any(axis=0)])
+    weights[weights < LEAST_WEIGHT] = 0
+    for entrant, weight in zip(entrants, weights / weights.sum()):
+        entrant.weight = float(weight)

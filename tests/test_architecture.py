@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "estimator_checks": "calculus* chain* jet",
     "base": "calculus* chain* jet parallel",
     "sobolev": "base chain* jet",
-    "race": "",
+    "race": "solvers.evidence",
     "neural": f"{ESTIMATOR} sobolev",
     "bayesian": f"{ESTIMATOR} race sobolev",
     "spline": "base calculus* chain* jet parallel solvers*",

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy.optimize import minimize
+from scipy.stats import norm
 from sklearn.linear_model import BayesianRidge
 
 from sk_pydelt.backends.pytorch_evidence import Candidate
+from sk_pydelt.jet import Jet
 from sk_pydelt.race import Samples
 from sk_pydelt.solvers.evidence import (
     DualLaplace,
@@ -16,7 +19,7 @@ from sk_pydelt.solvers.evidence import (
     complement,
     held_out_densities,
     laplace,
-    pseudo_bma_weights,
+    stacking_weights,
 )
 
 
@@ -110,12 +113,14 @@ def test_dual_and_primal_agree_with_dense_algebra(rng, m):
     assert sum(dof) == pytest.approx(sum(used))
 
 
-def test_groups_are_each_feature_each_layer_and_its_biases(rng):
+def test_groups_are_each_feature_each_unit_or_layer_and_its_biases(rng):
     net = candidate(rng.uniform(size=(5, 2)), rng.uniform(size=(5, 1)))
     groups = net.problem.groups.tolist()
     first, rest = groups[:12], groups[12:]
     assert first == [0, 1] * 4 + [2] * 4
-    assert rest == [3] * 12 + [4] * 3 + [5] * 3 + [6]
+    assert rest == [3, 4, 5, 6] * 3 + [7] * 3 + [8, 9, 10] + [11]
+    net = candidate(rng.uniform(size=(5, 1)), rng.uniform(size=(5, 1)))  # a curve: layers only
+    assert net.problem.groups.tolist() == [0] * 4 + [1] * 4 + [2] * 12 + [3] * 3 + [4] * 3 + [5]
 
 
 def test_the_noise_precision_is_bounded(rng):
@@ -174,9 +179,29 @@ def test_held_out_densities_are_those_of_a_gaussian_conditioned_on_the_rest(rng)
         assert_allclose(found[fold], density.reshape(-1, m).sum(axis=1), rtol=1e-9)
 
 
-def test_weights_of_the_average_favour_what_predicts_better(rng):
-    good = rng.normal(-1, 0.3, 50)
-    weights = pseudo_bma_weights(np.array([good, good - 0.05, good - 2]), np.random.RandomState(0))
-    assert weights.sum() == pytest.approx(1)
-    assert weights[0] > weights[1] > 0.01
-    assert weights[2] < 1e-6
+def test_stacking_gives_the_mixture_the_highest_density(rng):
+    densities = rng.normal(-1, 1, (3, 40)) + np.array([[0.0], [-0.3], [-9.0]])
+
+    def loss(weights):
+        return -np.log(np.abs(weights) @ np.exp(densities) / np.abs(weights).sum()).sum()
+
+    best = minimize(loss, np.ones(3), method="Nelder-Mead", options={"fatol": 1e-12})
+    found = stacking_weights(densities)
+    assert found.sum() == pytest.approx(1)
+    assert loss(found) < best.fun + 0.01  # nats
+    assert min(found[:2]) > 0.1 > 1e-6 > found[2]
+
+
+def test_log_densities_are_those_of_the_mean_and_the_variances_of_net_and_noise(rng):
+    X, Y = rng.uniform(-1, 1, (12, 2)), rng.standard_normal((12, 2))
+    net = candidate(X[:8], Y[:8])
+    net.run(30)
+    weight = np.array([1.0, 2.0, 0.0, 1.0])[:, None]
+    found = net.log_densities(Samples(X[8:], Y[8:], weight))
+    posterior, jet = net.posterior(), Jet.variables(X[8:], 0)
+    with np.errstate(divide="ignore"):
+        noise = 1 / (net.fit.beta.numpy() * weight)
+    std = np.sqrt(posterior.variance(jet, (0, 0)) + noise)
+    expected = norm.logpdf(Y[8:], posterior.predict(X[8:]), std).sum(axis=1)
+    assert_allclose(found[[0, 1, 3]], expected[[0, 1, 3]], rtol=1e-9)
+    assert found[2] == 0  # nothing is known there

@@ -127,7 +127,7 @@ def test_nets_against_drawn_functions(factor, offset):
 def test_nets_that_disagree():
     """The spread between nets counts: of an average of two, against the mixture's draws."""
     model = BayesianNeuralNetworkInterpolator(
-        (4,), n_init=1, max_iter=30, omega_0=3, random_state=0
+        (4,), n_init=2, max_iter=30, omega_0=3, random_state=0
     ).fit(x[::2], wave[::2])
     assert len(model._nets) > 1
     grid = np.linspace(0, 9, 101)

@@ -13,7 +13,7 @@ __all__ = [
     "EvidenceFit",
     "evidence_steps",
     "held_out_densities",
-    "pseudo_bma_weights",
+    "stacking_weights",
     "whitened_svd",
 ]
 
@@ -303,18 +303,18 @@ def held_out_densities(precision, residuals, beta, fold_size=3, n_repeats=3, kno
     return np.where(known, total / n_repeats + 0.5 * np.log(beta), 0.0).sum(axis=1)
 
 
-def pseudo_bma_weights(log_densities, rng, n_bootstrap=1000):
-    r"""Weights of models from the log predictive densities of samples held out.
+def stacking_weights(log_densities, n_iter=1000):
+    r"""Weights of predictive densities whose mixture gives samples held out the highest density.
 
-    Pseudo-BMA+ (Yao, Vehtari, Simpson & Gelman 2018, "Using stacking to average Bayesian predictive
-    distributions"): each of many Bayesian bootstraps of the samples gives a model the weight
-    :math:`\exp(\sum_i n u_i \ell_i)`, normalised; their mean is robust against few samples.
+    Stacking (Yao, Vehtari, Simpson & Gelman 2018, "Using stacking to average Bayesian predictive
+    distributions", Bayesian Anal. 13, 917): :math:`\sum_i \log \sum_k w_k p_k(y_i)` is raised by
+    expectation maximisation, :math:`w_k \leftarrow \operatorname{mean}_i w_k p_k(y_i) / \sum_j w_j
+    p_j(y_i)`, from equal weights.
 
     Parameters
     ----------
     log_densities : array of shape (n_models, n)
-    rng : numpy.random.RandomState
-    n_bootstrap : int
+    n_iter : int
 
     Returns
     -------
@@ -323,12 +323,12 @@ def pseudo_bma_weights(log_densities, rng, n_bootstrap=1000):
     Examples
     --------
     >>> import numpy as np
-    >>> equal = np.zeros((2, 10))
-    >>> pseudo_bma_weights(equal, np.random.RandomState(0))
-    array([0.5, 0.5])
+    >>> stacking_weights(np.array([[0.0, 0.0], [0.0, 0.0], [-9.0, -9.0]])).round(2)
+    array([0.5, 0.5, 0. ])
     """
-    n = log_densities.shape[1]
-    shares = rng.dirichlet(np.ones(n), n_bootstrap)
-    total = n * shares @ log_densities.T
-    weights = np.exp(total - total.max(axis=1, keepdims=True))
-    return (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
+    densities = np.exp(log_densities - log_densities.max(axis=0))
+    weights = np.full(len(densities), 1 / len(densities))
+    for _ in range(n_iter):
+        shares = weights[:, None] * densities
+        weights = (shares / shares.sum(axis=0)).mean(axis=1)
+    return weights
