@@ -39,7 +39,7 @@ for row in model.candidates_[:5]:
     if row["activation"] == "sine":
         name += f", {row['omega_0']:.0f}"
     densities = row["log_predictive_density"], row["log_marginal_likelihood"]
-    numbers = f"{densities[0]:13.1f}{densities[1]:14.1f}{row['weight']:7.2f}"
+    numbers = f"{densities[0]:13.3f}{densities[1]:14.1f}{row['weight']:7.2f}"
     print(f"{name:24}{row['n_weights']:8}{numbers}")
 
 # %%

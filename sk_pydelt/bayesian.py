@@ -37,10 +37,11 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
               j = \partial_w \partial^k f(x, w), \quad H = \beta J^T J + A.
 
     Nets of several sizes and activations compete. Each is judged by cross-validation: by how well
-    its nets, fitted to four fifths of the samples, predict the others. The best are fitted to all
-    samples from several starts, and averaged by stacking their predictive distributions (Yao et
-    al. 2018), starts alike. The variance of the average is that of the mixture: the mean of
-    Laplace's variances, and the spread of the nets.
+    its nets, fitted to four fifths of the samples, predict the others. Those that cannot be told
+    from the best are fitted to all samples from several starts, and averaged: half of the weights
+    stack their predictive distributions (Yao et al. 2018), half are by the marginal likelihood. The
+    variance of the average is that of the mixture: the mean of Laplace's variances, and the spread
+    of the nets.
 
     Parameters
     ----------
@@ -83,18 +84,18 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     n_iter_ : int
         Steps of the best net.
     candidates_ : list of dict
-        What was tried, best first: hidden_layers, activation, omega_0, log_marginal_likelihood
-        (mean of the nets of the cross-validation), log_predictive_density (mean of the samples held
-        out), weight (in the average).
+        What was tried, best first: hidden_layers, activation, omega_0, n_weights,
+        log_marginal_likelihood (mean of the nets of the cross-validation), log_predictive_density
+        (mean of the samples held out), weight (in the average).
     x_scaler_, y_scaler_ : transformer
     n_features_in_ : int
 
     Notes
     -----
-    Nets are chosen by cross-validation, and not by the log marginal likelihood: where a net has
-    more weights than there are samples, Laplace's approximation of the latter was measured to
-    prefer nets that miss the signal altogether; and a density of samples held out of the linearised
-    net, which costs no fit, to prefer nets that follow the noise.
+    Which nets are averaged is decided by cross-validation, not by the log marginal likelihood
+    alone: where a net has more weights than there are samples, Laplace's approximation of it was
+    measured to prefer nets that miss the signal altogether. Nor by samples held out of the
+    linearised net, which costs no fit: that prefers nets that follow the noise.
 
     References
     ----------
@@ -309,6 +310,7 @@ def _row(entrant):
         "hidden_layers": hidden_layers,
         "activation": activation,
         "omega_0": omega_0,
+        "n_weights": entrant.n_weights,
         "log_marginal_likelihood": float(np.mean(evidence)) if evidence else None,
         "log_predictive_density": entrant.mean_score if evidence else None,
         "weight": entrant.weight,

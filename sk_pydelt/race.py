@@ -39,8 +39,8 @@ SMALL_NET = 200  # weights; larger nets run on only if they are among the finali
 FIRST_STEPS = 40  # ... after so many steps
 FINALISTS = 4
 HOPELESS = 25, 0.5  # nats below the best, and nats for each sample judged, that end a run
-SPREADS = 2, 6  # standard deviations of the score within which a net, a setting is averaged
-LEAST_WEIGHT = 0.03  # of a setting in the average
+SPREADS = 2, 4  # standard deviations of the score within which a net, a setting is averaged
+LEAST_WEIGHT = 0.03  # of a net in the average, relative to that of the best
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ class Entrant:
     ----------
     build : callable
         From samples and the keywords `hidden_layers`, `activation`, `omega_0` and `seed` to a net,
-        which has `run(n_iter)`, `log_densities(samples)`, `held_out()`, `spread` and `n_weights`;
-        with the keyword `like`, a net that goes on from where another one is.
+        which has `run(n_iter)`, `log_densities(samples)`, `held_out()`, `log_evidence`, `spread`
+        and `n_weights`; with the keyword `like`, a net that goes on from where another one is.
     samples : Samples
     setting : tuple
         As from `portfolio`.
@@ -141,6 +141,8 @@ class Entrant:
         Of each sample, by the net that has not seen it; NaN where not judged.
     weight : float
         In the average.
+    n_weights : int
+        Of each net; known as soon as there is one.
     """
 
     def __init__(self, build, samples, setting, rng):
@@ -151,7 +153,9 @@ class Entrant:
         """A new net of this setting, or one that goes on from another."""
         options = dict(zip(("hidden_layers", "activation", "omega_0"), self.setting))
         seed = int(self.rng.randint(2**31 - 1))
-        return self.build(samples, **options, seed=seed, like=like)
+        net = self.build(samples, **options, seed=seed, like=like)
+        self.n_weights = net.n_weights
+        return net
 
     def fitted(self, n_init, n_iter, in_time):
         """Nets fitted to all samples, best first.
@@ -184,7 +188,7 @@ class Entrant:
         first = max_iter if net.n_weights <= SMALL_NET else min(FIRST_STEPS, max_iter)
         net.run(first if is_new else max_iter - first)
         densities = net.log_densities(self.samples.part(fold))
-        self.log_densities[fold] = np.nan_to_num(densities, nan=-np.inf)
+        self.log_densities[fold] = np.nan_to_num(densities, nan=-1e300)
 
     @property
     def score(self):
@@ -230,18 +234,16 @@ def race(build, samples, settings, *, n_init, max_iter, time_budget, rng):
         return monotonic() < deadline
 
     entrants = [Entrant(build, samples, setting, rng) for setting in settings]
+    near = entrants[:1]
     if len(entrants) > 1 and len(samples.X) > 1:
         entrants = _judged(entrants, samples.folds(), max_iter, in_time)
-        _weigh(entrants[:FINALISTS])
-    else:
-        entrants[0].weight = 1.0
-    nets = []
-    for entrant in entrants:
-        if entrant.weight > 0 and (not nets or in_time()):
-            fitted = entrant.fitted(n_init, max_iter, in_time)
-            nets += [(net, entrant.weight / len(fitted)) for net in fitted]
-    total = sum(weight for _, weight in nets)
-    return entrants, [(net, weight / total) for net, weight in nets]
+        least = entrants[0].score[0] - SPREADS[1] * entrants[0].spread
+        near = [entrant for entrant in entrants[:FINALISTS] if entrant.score[0] >= least]
+    fitted = []
+    for entrant in near:
+        if not fitted or in_time():
+            fitted.append((entrant, entrant.fitted(n_init, max_iter, in_time)))
+    return entrants, _average(fitted)
 
 
 def _judged(entrants, folds, max_iter, in_time):
@@ -279,12 +281,24 @@ def _hopeful(entrants):
     return entrants[:n_hopeful], entrants[n_hopeful:]
 
 
-def _weigh(entrants):
-    """Stack the settings that are not far below the best, without those that hardly count."""
-    best = entrants[0].score[0] - SPREADS[1] * entrants[0].spread
-    entrants = [entrant for entrant in entrants if entrant.score[0] >= best]
-    densities = np.array([entrant.log_densities for entrant in entrants])
-    weights = stacking_weights(densities[:, ~np.isnan(densities).any(axis=0)])
-    weights[weights < LEAST_WEIGHT] = 0
-    for entrant, weight in zip(entrants, weights / weights.sum()):
-        entrant.weight = float(weight)
+def _average(fitted):
+    """Pairs (net, weight), best first; it sets the weights of the entrants, too.
+
+    One half is given by stacking the settings, starts alike; the other by the evidence of each net,
+    taken to be as uncertain as the score. The first knows better what predicts, the second which
+    of the nets that predict as well is simpler.
+    """
+    densities = [np.nan_to_num(entrant.log_densities) for entrant, _ in fitted]  # 0: not judged
+    shares = stacking_weights(np.array(densities))
+    pairs = [(entrant, net) for entrant, nets in fitted for net in nets]
+    stacked = [share / len(nets) for share, (_, nets) in zip(shares, fitted) for _ in nets]
+    evidence = np.array([net.log_evidence for _, net in pairs])
+    best = int(evidence.argmax())
+    trusted = np.exp((evidence - evidence[best]) / max(1.0, pairs[best][1].spread))
+    weights = np.array(stacked) + trusted / trusted.sum()
+    weights[weights < LEAST_WEIGHT * weights.max()] = 0
+    weights /= weights.sum()
+    for (entrant, _), weight in zip(pairs, weights):
+        entrant.weight += float(weight)
+    order = [i for i in np.argsort(-weights, kind="stable") if weights[i]]
+    return [(pairs[i][1], float(weights[i])) for i in order]

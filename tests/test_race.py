@@ -19,7 +19,7 @@ class Polynomial:
         self.samples, self.degree, self.seed, self.like = samples, hidden_layers[0], seed, like
         self.n_weights, self.needed = hidden_layers[-1], omega_0
         self.steps = 0 if like is None else like.steps
-        self.spread, self.coefficients = 1.0, [0.0]
+        self.spread, self.log_evidence, self.coefficients = 1.0, -3.0 * self.degree, [0.0]
         self.is_stuck = seed % 2 == 0 or activation == "stuck"
         Polynomial.fitted += 1
 

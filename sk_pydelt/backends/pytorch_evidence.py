@@ -188,6 +188,11 @@ class Candidate:
         return torch.cat(total).numpy()
 
     @property
+    def log_evidence(self):
+        """Log marginal likelihood, in Laplace's approximation."""
+        return self.fit.log_evidence
+
+    @property
     def spread(self):
         """By how much the log density varies by chance.
 
