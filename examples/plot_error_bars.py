@@ -61,7 +61,7 @@ for axes, label, truth, (values, std) in zip(panels, labels, exact, found):
 panels[0].plot(t, y, "k.", ms=4, label="samples")
 panels[0].set(title="A noisy oscillation, its rate and its curvature, with error bars")
 panels[2].set(xlabel="time (s)")
-for axes in panels:
-    axes.legend(loc="upper right", fontsize="small", ncols=2)
+for axes, place in zip(panels, ("upper right", "lower right", "upper right")):
+    axes.legend(loc=place, fontsize="small", ncols=2)
     axes.margins(x=0.01)
 figure.savefig(output, dpi=100)
