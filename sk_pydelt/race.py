@@ -234,8 +234,9 @@ def race(build, samples, settings, *, n_init, max_iter, time_budget, rng):
         return monotonic() < deadline
 
     entrants = [Entrant(build, samples, setting, rng) for setting in settings]
-    near = entrants[:1]
-    if len(entrants) > 1 and len(samples.X) > 1:
+    if len(entrants) == 1 or len(samples.X) == 1:
+        entrants = near = entrants[:1]
+    else:
         entrants = _judged(entrants, samples.folds(), max_iter, in_time)
         least = entrants[0].score[0] - SPREADS[1] * entrants[0].spread
         near = [entrant for entrant in entrants[:FINALISTS] if entrant.score[0] >= least]

@@ -313,6 +313,15 @@ def test_candidates_and_attributes():
     assert [c["weight"] for c in alone.candidates_] == [1]
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_race_over_very_few_samples(n):
+    x, y = noisy(n)
+    model = quick(hidden_layers="auto", activation="auto", max_iter=20).fit(x, y)
+    assert sum(row["weight"] for row in model.candidates_) == pytest.approx(1)
+    for found in (*model.predict(x, return_std=True), model.differentiate(2)(x)):
+        assert np.all(np.isfinite(found))
+
+
 def test_a_time_budget_ends_the_race():
     x, y = noisy(30)
     model = BayesianNeuralNetworkInterpolator(time_budget=0, random_state=0).fit(x, y)
