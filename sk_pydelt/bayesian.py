@@ -30,8 +30,8 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     each feature, each further layer's, or where there are several features those that leave each
     unit, and each layer's biases), and each output has Gaussian noise of precision :math:`\beta`,
     all of which are re-estimated from the data while the net is fitted (MacKay 1992; Foresee &
-    Hagan 1997). Around the fit, the weights' posterior is Gaussian
-    (Laplace), and so is that of every derivative,
+    Hagan 1997). Around the fit, the weights' posterior is Gaussian (Laplace), and so is that of
+    every derivative,
 
     .. math:: \operatorname{Var}[\partial^k f(x)] = j^T H^{-1} j, \qquad
               j = \partial_w \partial^k f(x, w), \quad H = \beta J^T J + A.
@@ -101,6 +101,7 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     ----------
     D. J. C. MacKay, Bayesian interpolation, Neural Comput. 4 (1992) 415.
     F. D. Foresee, M. T. Hagan, Gauss-Newton approximation to Bayesian learning, ICNN 1997.
+    R. M. Neal, Bayesian Learning for Neural Networks, Springer 1996 (priors of each unit).
     Y. Yao, A. Vehtari, D. Simpson, A. Gelman, Using stacking to average Bayesian predictive
     distributions, Bayesian Anal. 13 (2018) 917.
 
