@@ -214,7 +214,7 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
     def _record(self, winner, best, n_outputs):
         self.n_iter_ = best.fit.n_iter
         self.alpha_ = best.fit.alpha.numpy()
-        self.log_marginal_likelihood_ = best.fit.log_evidence
+        self.log_marginal_likelihood_ = best.log_evidence
         self.log_predictive_density_ = winner.mean_score if winner.nets else None
         # An output's values and slopes together say how many parameters they determine.
         self.effective_dof_ = self._each(best.fit.dof.numpy().reshape(-1, n_outputs).sum(axis=0))
@@ -306,7 +306,7 @@ def _means(step, jet, index, sums=None):
 def _row(entrant):
     """What `candidates_` says of one setting."""
     hidden_layers, activation, omega_0 = entrant.setting
-    evidence = [net.fit.log_evidence for net in entrant.nets]
+    evidence = [net.log_evidence for net in entrant.nets]
     return {
         "hidden_layers": hidden_layers,
         "activation": activation,

@@ -5,6 +5,7 @@ from numbers import Integral
 from time import monotonic
 
 import numpy as np
+from sklearn.model_selection import KFold
 
 from .solvers.evidence import stacking_weights
 
@@ -89,9 +90,8 @@ class Samples:
 
     def folds(self):
         """Pairs (places of a fold, those of all other samples), always the same."""
-        order = np.random.RandomState(0).permutation(len(self.X))
-        folds = np.array_split(order, min(FOLDS, len(order)))
-        return [(np.sort(fold), np.setdiff1d(order, fold)) for fold in folds]
+        split = KFold(min(FOLDS, len(self.X)), shuffle=True, random_state=0).split(self.X)
+        return [(fold, rest) for rest, fold in split]
 
 
 def portfolio(n_features, hidden_layers="auto", activation="auto", omega_0="auto"):
@@ -158,26 +158,26 @@ class Entrant:
         return net
 
     def fitted(self, n_init, n_iter, in_time):
-        """Nets fitted to all samples, best first.
+        """Nets fitted to all samples, best first and without those that are stuck.
 
         They start anew, for with more samples they may find more than those of the folds. If none
         does as well as those did, these go on instead.
         """
-        nets = self._fit([None] * n_init, n_iter, in_time)
-        if self.nets and in_time():
-            least = self.score[0] - SPREADS[0] * self.spread
-            if nets[0].held_out() < least:
-                nets = self._fit(self.nets, min(FIRST_STEPS, n_iter), in_time)
-        least = nets[0].held_out() - SPREADS[0] * nets[0].spread
-        return [net for net in nets if net.held_out() >= least][:n_init]
+        scored = self._fit([None] * n_init, n_iter, in_time)
+        if self.nets and in_time() and scored[0][0] < self.score - SPREADS[0] * self.spread:
+            scored = self._fit(self.nets, min(FIRST_STEPS, n_iter), in_time)
+        least = scored[0][0] - SPREADS[0] * scored[0][1].spread
+        return [net for score, net in scored if score >= least][:n_init]
 
     def _fit(self, likes, n_iter, in_time):
-        nets = []
+        """Pairs (score, net), best first: at least one, and as many as there is time for."""
+        scored = []
         for like in likes:
-            if not nets or in_time():
-                nets.append(self.net(self.samples, like))
-                nets[-1].run(n_iter)
-        return sorted(nets, key=lambda net: -net.held_out())
+            if not scored or in_time():
+                net = self.net(self.samples, like)
+                net.run(n_iter)
+                scored.append((net.held_out(), net))
+        return sorted(scored, key=lambda pair: -pair[0])
 
     def judge(self, i, fold, rest, max_iter):
         """Fit the net of the i-th fold, and judge it: a large net in two rounds."""
@@ -188,19 +188,22 @@ class Entrant:
         first = max_iter if net.n_weights <= SMALL_NET else min(FIRST_STEPS, max_iter)
         net.run(first if is_new else max_iter - first)
         densities = net.log_densities(self.samples.part(fold))
-        self.log_densities[fold] = np.nan_to_num(densities, nan=-1e300)
+        self.log_densities[fold] = np.nan_to_num(densities, nan=-1e300)  # NaN is not judged
+
+    @property
+    def n_judged(self):
+        """Number of samples that were held out."""
+        return int(np.sum(~np.isnan(self.log_densities)))
 
     @property
     def score(self):
-        """Log density of all samples that were held out, and their number."""
-        judged = ~np.isnan(self.log_densities)
-        return float(self.log_densities[judged].sum()), int(judged.sum())
+        """Log density of all samples that were held out."""
+        return float(np.nansum(self.log_densities))
 
     @property
     def mean_score(self):
         """Log density of a sample held out; NaN before the first was."""
-        total, n = self.score
-        return total / n if n else np.nan
+        return self.score / self.n_judged if self.n_judged else np.nan
 
     @property
     def spread(self):
@@ -238,8 +241,8 @@ def race(build, samples, settings, *, n_init, max_iter, time_budget, rng):
         entrants = near = entrants[:1]
     else:
         entrants = _judged(entrants, samples.folds(), max_iter, in_time)
-        least = entrants[0].score[0] - SPREADS[1] * entrants[0].spread
-        near = [entrant for entrant in entrants[:FINALISTS] if entrant.score[0] >= least]
+        least = entrants[0].score - SPREADS[1] * entrants[0].spread
+        near = [entrant for entrant in entrants[:FINALISTS] if entrant.score >= least]
     fitted = []
     for entrant in near:
         if not fitted or in_time():
@@ -275,10 +278,8 @@ def _best_first(entrants):
 def _hopeful(entrants):
     """Those that may yet win, best first, and the others."""
     entrants = _best_first(entrants)
-    best, n = entrants[0].score
-    behind = HOPELESS[0] + HOPELESS[1] * n
-    n_hopeful = sum(entrant.score[0] > best - behind for entrant in entrants)
-    n_hopeful = max(n_hopeful, FINALISTS)
+    least = entrants[0].score - HOPELESS[0] - HOPELESS[1] * entrants[0].n_judged
+    n_hopeful = max(FINALISTS, sum(entrant.score > least for entrant in entrants))
     return entrants[:n_hopeful], entrants[n_hopeful:]
 
 

@@ -205,3 +205,15 @@ def test_log_densities_are_those_of_the_mean_and_the_variances_of_net_and_noise(
     expected = norm.logpdf(Y[8:], posterior.predict(X[8:]), std).sum(axis=1)
     assert_allclose(found[[0, 1, 3]], expected[[0, 1, 3]], rtol=1e-9)
     assert found[2] == 0  # nothing is known there
+
+
+def test_a_weight_is_a_precision_of_the_noise(rng):
+    """Weights of 4 and a quarter of the precision are the same noise, to all densities."""
+    X, y = rng.uniform(-1, 1, (12, 1)), rng.standard_normal((12, 1))
+    once, four = candidate(X, y), candidate(X, y, np.full(12, 4.0))
+    four.fit.beta = four.fit.beta / 4
+    with torch.no_grad():
+        assert four.held_out() == pytest.approx(once.held_out(), rel=1e-9)
+    other = rng.uniform(-1, 1, (5, 1)), rng.standard_normal((5, 1))
+    expected = once.log_densities(Samples(*other, np.ones((5, 1))))
+    assert_allclose(four.log_densities(Samples(*other, np.full((5, 1), 4.0))), expected, rtol=1e-9)

@@ -133,8 +133,6 @@ class Candidate:
     """
 
     def __init__(self, samples, *, hidden_layers, activation, omega_0, seed, like=None):
-        self.hidden_layers, self.activation = tuple(hidden_layers), activation
-        self.omega_0, self.seed = omega_0, seed
         copies = 1 + samples.n_directions
         self.module = MultilayerPerceptron(
             samples.X.shape[1] // copies,
@@ -150,7 +148,6 @@ class Candidate:
         )
         tensors = map(torch.as_tensor, (samples.X, samples.y, samples.weight))
         self.problem = EvidenceProblem(self.module, *tensors, samples.n_directions, samples.tied)
-        self._score = None
         if like is None:
             w = parameters_to_vector(self.module.parameters()).detach()
             self.fit = self.problem.first_fit(w)
@@ -164,7 +161,6 @@ class Candidate:
 
     def run(self, n_iter):
         """Go on with the fit for some steps."""
-        self._score = None
         with torch.no_grad(), self._threads():
             evidence_steps(self.problem, self.fit, n_iter)
 
@@ -202,11 +198,9 @@ class Candidate:
 
     def held_out(self):
         """Log density of samples held out of the linearised net."""
-        if self._score is None:
-            root = self.problem.row_scale
-            with torch.no_grad(), self._threads():
-                self._score = float(self._held_out().sum() + root[root > 0].log().sum())
-        return self._score
+        root = self.problem.row_scale
+        with torch.no_grad(), self._threads():
+            return float(self._held_out().sum() + root[root > 0].log().sum())
 
     def _held_out(self):
         U, s, basis = whitened_svd(self.problem, self.fit)
