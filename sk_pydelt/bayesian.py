@@ -73,7 +73,7 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         The same of the known derivatives `dy`, in their units, where there were any.
     alpha_ : array of shape (n_groups,)
         Prior precisions of the best net, layer by layer: weights (in the first layer those of each
-        feature apart), biases.
+        feature apart, and with several features, in the others those of each unit), biases.
     log_marginal_likelihood_ : float
         Of the best net, in Laplace's approximation; of the scaled targets.
     log_predictive_density_ : float or None

@@ -5,7 +5,6 @@ from numbers import Integral
 from time import monotonic
 
 import numpy as np
-from sklearn.model_selection import KFold
 
 from .solvers.evidence import stacking_weights
 
@@ -90,6 +89,8 @@ class Samples:
 
     def folds(self):
         """Pairs (places of a fold, those of all other samples), always the same."""
+        from sklearn.model_selection import KFold  # not loaded with the package
+
         split = KFold(min(FOLDS, len(self.X)), shuffle=True, random_state=0).split(self.X)
         return [(fold, rest) for rest, fold in split]
 
