@@ -2,4 +2,4 @@
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [] if find_spec("tensorflow") else ["sk_pydelt/backends/tensorflow*.py"]
+collect_ignore_glob = [] if find_spec("tensorflow") else ["sk_pydelt/backends/tensorflow/*"]

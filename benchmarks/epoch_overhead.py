@@ -88,7 +88,7 @@ def mlp_regressor(X, y, epochs):
 
 def keras_fit(X, y, epochs):
     """Seconds for an epoch of Keras' own loop."""
-    from sk_pydelt.backends.tensorflow_import import keras
+    from sk_pydelt.backends.tensorflow.framework import keras
 
     epochs = max(1, epochs // 10)
     layers = [keras.layers.Dense(k, activation="tanh", dtype=X.dtype.name) for k in HIDDEN_LAYERS]

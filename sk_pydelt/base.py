@@ -17,8 +17,8 @@ from sklearn.utils.validation import (
 
 from . import calculus
 from .chain import propagate, propagate_inverse
-from .jet import Jet
-from .parallel import map_row_blocks
+from .jets import Jet
+from .jets.blocks import map_row_blocks
 
 __all__ = ["BaseInterpolator", "DifferentiableMixin"]
 

@@ -17,7 +17,7 @@ from sklearn.utils import get_tags
 
 from .calculus import BLOCK_ROWS, differentiate, hessian, jacobian
 from .chain import propagate
-from .jet import Jet
+from .jets import Jet
 
 __all__ = ["CHECKS", "assert_slopes", "check_differentiable", "parametrize_with_checks"]
 

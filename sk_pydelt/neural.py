@@ -5,8 +5,8 @@ from numbers import Integral, Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .activations import ACTIVATIONS
 from .chain import warn_once
+from .jets.activations import ACTIVATIONS
 from .sobolev import SobolevInterpolator
 
 __all__ = ["NeuralNetworkInterpolator"]

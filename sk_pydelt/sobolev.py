@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_array
 
 from .base import BaseInterpolator
 from .chain import propagate
-from .jet import Jet
+from .jets import Jet
 
 __all__ = ["Slopes", "SobolevInterpolator"]
 

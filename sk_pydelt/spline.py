@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from .base import BaseInterpolator
-from .jet import Jet
+from .jets import Jet
 from .solvers.smoothing_splines import fit_curve, fit_surface, kernel_factor, monomials
 
 __all__ = ["PolyharmonicSpline", "SplineInterpolator"]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from sk_pydelt.estimator_checks import assert_slopes
-from sk_pydelt.jet import Jet
+from sk_pydelt.jets import Jet
 
 TOLERANCES = (1e-6, 1e-5, 1e-5)  # of derivatives of order 1, 2 and 3 against differences
 

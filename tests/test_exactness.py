@@ -23,7 +23,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 
 from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator, differentiate
 from sk_pydelt.chain import propagate
-from sk_pydelt.jet import Jet
+from sk_pydelt.jets import Jet
 
 TORCH_FUNC, DIFFERENCES, ROUNDING = 1e-10, 1e-6, 1e-12
 MAX_ORDER = {1: 6, 2: 3, 3: 3}

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
 
 from sk_pydelt import NeuralNetworkInterpolator
-from sk_pydelt.activations import ACTIVATIONS
+from sk_pydelt.jets.activations import ACTIVATIONS
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from torch_modules import Interrupted
 
 from sk_pydelt import NeuralNetworkInterpolator
-from sk_pydelt.backends import pytorch
+from sk_pydelt.backends.pytorch import backend as pytorch
 
 
 @pytest.fixture

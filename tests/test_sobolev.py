@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
     PowerTransformer,
     StandardScaler,
 )
-from test_levenberg_marquardt import perceptron, tensor, weights
+from solvers.test_levenberg_marquardt import perceptron, tensor, weights
 from torch_modules import Residual, plain
 
 from sk_pydelt import (
@@ -27,8 +27,12 @@ from sk_pydelt import (
     SplineInterpolator,
     interpolation,
 )
-from sk_pydelt.activations import ACTIVATIONS
-from sk_pydelt.backends.pytorch_slopes import ModuleSlopes, values_and_slopes, weight_function
+from sk_pydelt.backends.pytorch.slopes import (
+    ModuleSlopes,
+    values_and_slopes,
+    weight_function,
+)
+from sk_pydelt.jets.activations import ACTIVATIONS
 from sk_pydelt.sobolev import Slopes
 
 BACKENDS = ("pytorch", "tensorflow")

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..jet import multi_indices
+from ..jets import multi_indices
 from .evaluation import (
     all_partials,
     check_order,

@@ -9,8 +9,8 @@ from sklearn.utils import _safe_indexing
 
 from ..chain import entrance, propagate, propagate_std
 from ..chain.rows import RowsJet
-from ..jet import Jet, multi_indices
-from ..parallel import map_row_blocks
+from ..jets import Jet, multi_indices
+from ..jets.blocks import map_row_blocks
 from .rows import moved, n_features, validate_rows
 
 __all__ = [

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss, legvander
 
 from ..chain import propagate_sum_std
-from ..jet import Jet
-from ..parallel import map_row_blocks
+from ..jets import Jet
+from ..jets.blocks import map_row_blocks
 
 __all__ = ["integral_std"]
 

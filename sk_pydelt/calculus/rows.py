@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from ..chain import entrance
 from ..chain.rows import RowsJet
-from ..jet import Jet
+from ..jets import Jet
 
 __all__ = ["Rows", "branches", "check_places", "moved", "n_features", "validate_rows"]
 

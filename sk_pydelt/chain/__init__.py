@@ -4,7 +4,7 @@
 of steps each, and are imported when a step of theirs is first met.
 """
 
-from .elementary import register_function
+from .functions import register_function
 from .registry import (
     entrance,
     propagate,

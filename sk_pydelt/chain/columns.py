@@ -8,8 +8,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils import _safe_indexing
 
-from ..jet import Jet
-from .elementary import replace_where
+from ..jets import Jet
+from ..jets.elementary import replace_where
 from .registry import entrance, propagate, propagate_transform, within
 from .rows import RowsJet
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingRegressor
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 
-from ..jet import Jet
+from ..jets import Jet
 from .registry import entrance, propagate, propagate_transform, within
 
 __all__ = []

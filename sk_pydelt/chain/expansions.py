@@ -5,8 +5,8 @@ from math import factorial
 import numpy as np
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
-from ..jet import Jet
-from .elementary import replace_where
+from ..jets import Jet
+from ..jets.elementary import replace_where
 from .registry import propagate, warn_once
 
 __all__ = []

@@ -8,9 +8,9 @@ from scipy.linalg import solve_triangular
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as gp
 
-from ..jet import Jet, multi_indices
-from .kernels import Constant, Dot, Power, Product, Sum, metric_kernel, weighted_sum
-from .radial import (
+from ..jets import Jet, multi_indices
+from ..jets.kernels import Constant, Dot, Power, Product, Sum, weighted_sum
+from ..jets.radial import (
     BLOCK_ENTRIES,
     Radial,
     exp_sine_squared,
@@ -19,6 +19,7 @@ from .radial import (
     matern,
     rational_quadratic,
 )
+from .pairwise import metric_kernel
 from .registry import propagate, propagate_std, propagate_sum_std
 
 __all__ = ["jet_kernel"]

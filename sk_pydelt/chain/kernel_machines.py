@@ -13,15 +13,13 @@ from sklearn.kernel_approximation import (
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVR, NuSVR
 
-from ..jet import Jet
-from .elementary import RULES, log
-from .kernels import metric_kernel, weighted_sum
+from ..jets import Jet
+from ..jets.elementary import cos, log, sin, sqrt
+from ..jets.kernels import weighted_sum
+from .pairwise import metric_kernel
 from .registry import propagate
 
 __all__ = []
-
-cos = RULES[np.cos]
-sin = RULES[np.sin]
 
 
 def _dense(array):
@@ -83,7 +81,7 @@ def _(step: AdditiveChi2Sampler, jet):
     """Square roots and logarithms of positive features; a zero has no derivative."""
     interval = step.sample_interval or {1: 0.8, 2: 0.5, 3: 0.4}[step.sample_steps]
     logarithm = log(jet)
-    root = RULES[np.sqrt](jet)
+    root = sqrt(jet)
     columns = [root * np.sqrt(interval)]
     for j in range(1, step.sample_steps):
         factor = root * np.sqrt(2 * interval / np.cosh(np.pi * j * interval))

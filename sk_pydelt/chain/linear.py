@@ -12,8 +12,8 @@ from sklearn.linear_model._glm.glm import _GeneralizedLinearRegressor
 from sklearn.linear_model._stochastic_gradient import BaseSGDRegressor
 from sklearn.svm import LinearSVR
 
-from ..jet import Jet
-from .elementary import exp
+from ..jets import Jet
+from ..jets.elementary import exp
 from .registry import (
     propagate,
     propagate_std,

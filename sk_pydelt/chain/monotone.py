@@ -5,15 +5,15 @@ from scipy import special
 from sklearn.isotonic import IsotonicRegression
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, QuantileTransformer
 
-from .elementary import (
+from ..jets.elementary import (
     expm1,
-    function_rule,
     log1p,
     ndtr,
     ndtri,
     replace_where,
     require_domain,
 )
+from .functions import function_rule
 from .registry import propagate, propagate_inverse, warn_once
 
 __all__ = []

@@ -2,8 +2,8 @@
 
 from sklearn.neural_network import MLPRegressor
 
-from ..activations import ACTIVATIONS
-from .elementary import exp
+from ..jets.activations import ACTIVATIONS
+from ..jets.elementary import exp
 from .registry import propagate, warn_once
 
 __all__ = []

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import singledispatch, wraps
 from importlib import import_module
 
-from ..jet import Jet
+from ..jets import Jet
 from .refusals import reason_against
 
 __all__ = [
@@ -100,7 +100,7 @@ def propagate(step, jet: Jet) -> Jet:
     --------
     >>> import numpy as np
     >>> from sklearn.preprocessing import StandardScaler
-    >>> from sk_pydelt.jet import Jet
+    >>> from sk_pydelt.jets import Jet
     >>> scaler = StandardScaler().fit([[0.0], [4.0]])
     >>> propagate(scaler, Jet.variables(np.array([[1.0]]), order=1)).partial((1,))
     array([[0.5]])

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 
-from ..jet import Jet
+from ..jets import Jet
 
 __all__ = ["RowsJet"]
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from .elementary import replace_where, row_sum
+from ..jets.elementary import replace_where, row_sum
 from .registry import propagate, propagate_inverse
 
 __all__ = []

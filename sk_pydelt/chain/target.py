@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..jet import Jet
+from ..jets import Jet
 from .registry import propagate_inverse
 
 __all__ = ["output_scale"]

@@ -12,7 +12,7 @@ from scipy.sparse import block_array, block_diag, diags_array, eye_array
 from scipy.sparse.linalg import splu
 from scipy.spatial.distance import cdist
 
-from ..jet import multi_indices
+from ..jets import multi_indices
 
 __all__ = ["fit_curve", "fit_surface", "kernel_factor", "monomials"]
 

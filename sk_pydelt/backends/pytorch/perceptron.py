@@ -1,0 +1,143 @@
+"""The multilayer perceptron in PyTorch: layers, initialisation, and how a jet passes through it."""
+
+import torch
+from torch import nn
+
+from ...jets import Jet
+from ...jets.activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
+from ..common import initial_bounds
+
+__all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
+
+
+class Sine(nn.Module):
+    """sin(z), for sinusoidal representation networks (Sitzmann et al. 2020)."""
+
+    def forward(self, z):
+        return torch.sin(z)
+
+
+class Softplus(nn.Module):
+    """log(1 + exp(z)), exact at every z; torch's own turns linear above 20."""
+
+    def forward(self, z):
+        return torch.logaddexp(z, z.new_zeros(()))
+
+
+class Rational(nn.Module):
+    """A ratio of polynomials (Boullé, Nakatsukasa & Townsend 2020), with fixed coefficients."""
+
+    def forward(self, z):
+        return _polynomial(RATIONAL_NUMERATOR, z) / _polynomial(RATIONAL_DENOMINATOR, z)
+
+
+def _polynomial(coefficients, z):
+    result = coefficients[0] * z + coefficients[1]
+    for coefficient in coefficients[2:]:
+        result = result * z + coefficient
+    return result
+
+
+class Dropout(nn.Module):
+    """Dropout whose masks come from a generator of its own, not torch's global one."""
+
+    def __init__(self, rate, generator):
+        super().__init__()
+        self.rate = rate
+        self.generator = generator
+
+    def forward(self, z):
+        if not self.training:
+            return z
+        keep = torch.empty_like(z).bernoulli_(1 - self.rate, generator=self.generator)
+        return z * keep / (1 - self.rate)
+
+
+def _activation_module(name):
+    own = {"Sine": Sine, "Softplus": Softplus, "Rational": Rational}
+    torch_name = ACTIVATIONS[name].torch_name
+    return (own.get(torch_name) or getattr(nn, torch_name))()
+
+
+def _linear(n_in, n_out, weight_bound, bias_bound, generator, dtype):
+    """A dense layer with uniform weights and biases, drawn without the global generator.
+
+    It is put together by hand: the draws of nn.Linear's own __init__ can only be kept from the
+    global generator by `skip_init`, which takes a quarter of the time of a short fit.
+    """
+    layer = nn.Linear.__new__(nn.Linear)
+    nn.Module.__init__(layer)
+    layer.in_features, layer.out_features = n_in, n_out
+    weight, bias = torch.empty(n_out, n_in, dtype=dtype), torch.empty(n_out, dtype=dtype)
+    layer.weight = nn.Parameter(weight.uniform_(-weight_bound, weight_bound, generator=generator))
+    layer.bias = nn.Parameter(bias.uniform_(-bias_bound, bias_bound, generator=generator))
+    return layer
+
+
+class MultilayerPerceptron(nn.Module):
+    """Dense layers with one activation between them.
+
+    Parameters
+    ----------
+    n_features, n_outputs : int
+    hidden_layers : sequence of int
+    activation : str
+        A name in `sk_pydelt.jets.activations.ACTIVATIONS`.
+    omega_0 : float
+        Frequency of the first layer where the activation is "sine".
+    dropout_rate : float
+    batch_norm : bool
+        Whether each dense layer but the last is followed by batch normalisation.
+    dtype : torch.dtype
+    device : str
+    seed : int
+        Of the initial weights and of the dropout masks.
+    """
+
+    def __init__(
+        self,
+        n_features,
+        n_outputs,
+        *,
+        hidden_layers,
+        activation,
+        omega_0,
+        dropout_rate,
+        batch_norm,
+        dtype,
+        device,
+        seed,
+    ):
+        super().__init__()
+        self.activation = activation
+        initial = torch.Generator().manual_seed(seed)
+        masks = torch.Generator(device).manual_seed(seed + 1)
+        layers, width = [], n_features
+        for size in hidden_layers:
+            bounds = initial_bounds(width, activation, not layers, omega_0)
+            layers.append(_linear(width, size, *bounds, initial, dtype))
+            if batch_norm:
+                layers.append(nn.BatchNorm1d(size, dtype=dtype))
+            layers.append(_activation_module(activation))
+            if dropout_rate:
+                layers.append(Dropout(dropout_rate, masks))
+            width = size
+        layers.append(
+            _linear(width, n_outputs, *initial_bounds(width, "tanh", False, 1), initial, dtype)
+        )
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, X):
+        return self.layers(X)
+
+    def propagate(self, jet: Jet) -> Jet:
+        """Pass a jet of tensors through the net as it predicts, in evaluation mode."""
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                jet = jet @ layer.weight.T + layer.bias
+            elif isinstance(layer, nn.BatchNorm1d):
+                scale = layer.weight / torch.sqrt(layer.running_var + layer.eps)
+                jet = (jet - layer.running_mean) * scale + layer.bias
+            elif not isinstance(layer, Dropout):
+                jet = ACTIVATIONS[self.activation].taylor(jet)
+        return jet

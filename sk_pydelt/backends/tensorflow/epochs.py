@@ -1,0 +1,305 @@
+"""Training in compiled epochs: many epochs in one call of a TensorFlow graph."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..common import require_finite
+from .framework import tf
+from .perceptron import Perceptron
+
+__all__ = [
+    "Data",
+    "Settings",
+    "compiled_model",
+    "compiled_perceptron",
+    "initial_state",
+    "progress_bar",
+    "show",
+    "train",
+]
+
+CALL_SECONDS = 0.1  # the bar moves, and a break by the user is heard, about so often
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015
+
+
+class Data(NamedTuple):
+    """Rows of tensors: X (n, p), y (n, q), and weights (n, 1) of mean 1."""
+
+    X: Any
+    y: Any
+    weight: Any
+
+
+class Settings(NamedTuple):
+    """What training reads but the graph does not depend on, as tensors."""
+
+    learning_rate: Any
+    alpha: Any
+    dropout_rate: Any
+    penalised: Any  # for each trained tensor, 1 where alpha counts and 0 elsewhere
+    seed: Any  # (2,): of the shuffling and of the dropout masks
+    edges: Any  # where mini-batches begin and end
+    tol: Any
+    patience: Any
+    sizes: Any  # of the pieces of the two vectors of a `Perceptron`
+    running_sizes: Any
+
+
+class State(NamedTuple):
+    """Where training stands after an epoch."""
+
+    epoch: Any
+    step: Any
+    params: Any
+    stats: Any
+    mean: Any  # Adam's running means of the gradients and of their squares
+    square: Any
+    best_params: Any
+    best_stats: Any
+    lowest: Any  # validation loss
+    threshold: Any  # that counts as an improvement
+    misses: Any
+    going: Any
+
+
+def initial_state(params, stats) -> State:
+    zeros = tuple(tf.zeros_like(p) for p in params)
+    count = tf.zeros((), tf.int64)
+    unset = tf.constant(np.inf, tf.float64)
+    pairs = (params, stats, zeros, zeros, params, stats)
+    return State(count, count, *pairs, unset, unset, count, tf.constant(True))
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """One kind of training: of what function, in what batches, with what stop.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(params, stats, X, settings, seed, training)`` gives predictions, the new
+        running statistics, and what is to be added to the loss.
+    mini_batches, early_stopping, penalised : bool
+    """
+
+    function: Callable
+    mini_batches: bool
+    early_stopping: bool
+    penalised: bool
+
+    def __call__(self, state, n_epochs, train, valid, settings):
+        """Do up to n_epochs epochs: the new state, and the losses at each of them."""
+        dtype = train.X.dtype
+        losses = tf.TensorArray(dtype, n_epochs, element_shape=())
+        valid_losses = tf.TensorArray(dtype, n_epochs, element_shape=())
+
+        def body(i, state, losses, valid_losses):
+            state, loss = (self._batches if self.mini_batches else self._step)(
+                state, train, settings
+            )
+            state = state._replace(epoch=state.epoch + 1, going=tf.math.is_finite(loss))
+            losses = losses.write(i, loss)
+            if self.early_stopping:
+                state, loss = self.validate(state, valid, settings)
+                valid_losses = valid_losses.write(i, loss)
+            return i + 1, state, losses, valid_losses
+
+        i, state, losses, valid_losses = tf.while_loop(
+            lambda i, state, *_: (i < n_epochs) & state.going,
+            body,
+            (0, state, losses, valid_losses),
+        )
+        return state, losses.stack()[:i], valid_losses.stack()[:i]
+
+    def _step(self, state, rows, settings):
+        """One step of Adam on one batch; the loss is the one before it."""
+        loss, gradients, stats = self.gradient(state, rows, settings)
+        return _adam(state._replace(stats=stats), gradients, settings.learning_rate), loss
+
+    def gradient(self, state, rows, settings):
+        """The loss on a batch, its gradients, and the moved running statistics."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(state.params)
+            seed = settings.seed + tf.stack([1, state.step])  # no two masks alike
+            prediction, stats, loss = self.function(
+                state.params, state.stats, rows.X, settings, seed, training=True
+            )
+            loss += tf.reduce_mean(rows.weight * (prediction - rows.y) ** 2)
+            if self.penalised:
+                squares = zip(settings.penalised, state.params)
+                loss += settings.alpha * sum(
+                    tf.cast(tf.reduce_sum(on * p**2), loss.dtype) for on, p in squares
+                )
+        return loss, tape.gradient(loss, state.params, unconnected_gradients="zero"), stats
+
+    def _batches(self, state, train, settings):
+        """An epoch of shuffled mini-batches; the loss is the mean over the rows."""
+        n = tf.shape(train.X)[0]
+        seed = settings.seed + tf.stack([2, state.epoch])
+        order = tf.random.experimental.stateless_shuffle(tf.range(n), seed)
+
+        def body(i, state, total):
+            rows = order[settings.edges[i] : settings.edges[i + 1]]
+            batch = Data(*(tf.gather(tensor, rows) for tensor in train))
+            state, loss = self._step(state, batch, settings)
+            return i + 1, state, total + loss * tf.cast(tf.size(rows), loss.dtype)
+
+        _, state, total = tf.while_loop(
+            lambda i, *_: i < tf.size(settings.edges) - 1,
+            body,
+            (0, state, tf.zeros((), train.X.dtype)),
+        )
+        return state, total / tf.cast(n, total.dtype)
+
+    def validate(self, state, valid, settings):
+        """Keep the weights of the lowest loss, and stop where patience has come to its end."""
+        seed = tf.zeros(2, tf.int64)
+        prediction, *_ = self.function(
+            state.params, state.stats, valid.X, settings, seed, training=False
+        )
+        loss = tf.reduce_mean(valid.weight * (prediction - valid.y) ** 2)
+        score = tf.cast(loss, tf.float64)
+        best, better = score < state.lowest, score < state.threshold
+        misses = tf.where(better, tf.zeros_like(state.misses), state.misses + 1)
+        state = state._replace(
+            best_params=_where(best, state.params, state.best_params),
+            best_stats=_where(best, state.stats, state.best_stats),
+            lowest=tf.where(best, score, state.lowest),
+            threshold=tf.where(better, score - settings.tol, state.threshold),
+            misses=misses,
+            going=state.going & (misses < settings.patience),
+        )
+        return state, loss
+
+
+def _where(condition, new, old):
+    return tuple(tf.where(condition, a, b) for a, b in zip(new, old))
+
+
+def _adam(state, gradients, learning_rate):
+    """A step of Adam (Kingma & Ba 2015), as `torch.optim.Adam` takes it."""
+    step = state.step + 1
+    t = tf.cast(step, learning_rate.dtype)
+    rate = learning_rate / (1 - BETA_1**t)
+    correction = tf.sqrt(1 - BETA_2**t)
+    params, means, squares = [], [], []
+    for p, g, mean, square in zip(state.params, gradients, state.mean, state.square):
+        mean += (1 - BETA_1) * (g - mean)
+        square = BETA_2 * square + (1 - BETA_2) * g**2
+        root = tf.sqrt(square) / tf.cast(correction, p.dtype) + EPSILON
+        params.append(p - tf.cast(rate, p.dtype) * mean / root)
+        means.append(mean)
+        squares.append(square)
+    return state._replace(step=step, params=tuple(params), mean=tuple(means), square=tuple(squares))
+
+
+@lru_cache(maxsize=64)
+def compiled_perceptron(perceptron: Perceptron, dtype, device, **kind) -> "Compiled":
+    """The graph that trains multilayer perceptrons of one build, whatever their sizes.
+
+    Kept, so that it is traced once in a process and not in each fit.
+    """
+
+    def tensor(rank, dtype=dtype):
+        return tf.TensorSpec([None] * rank, dtype)
+
+    vector = (tensor(1),)
+    count, flag = tensor(0, tf.int64), tensor(0, tf.bool)
+    loss = tensor(0, tf.float64)
+    state = State(count, count, *[vector] * 6, loss, loss, count, flag)
+    data = Data(tensor(2), tensor(2), tensor(2))
+    settings = Settings(
+        learning_rate=tensor(0, tf.float64),
+        alpha=tensor(0),
+        dropout_rate=tensor(0),
+        penalised=vector,
+        seed=tensor(1, tf.int64),
+        edges=tensor(1, tf.int32),
+        tol=tensor(0, tf.float64),
+        patience=count,
+        sizes=tensor(1, tf.int32),
+        running_sizes=tensor(1, tf.int32),
+    )
+    signature = (state, tensor(0, tf.int32), data, data, settings)
+    with tf.device(device):
+        return Compiled(Epochs(perceptron, **kind), signature)
+
+
+def compiled_model(function, arguments, **kind) -> "Compiled":
+    """The graph that trains one function, for arguments of the very shapes given."""
+    specs = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), arguments)
+    return Compiled(Epochs(function, **kind), specs)
+
+
+class Compiled:
+    """The graphs of a kind of training, for arguments of one signature; built when first called."""
+
+    def __init__(self, epochs, signature):
+        self._epochs = epochs
+        self._signature = signature
+
+    def _graph(self, method, *signature):
+        function = tf.function(method, autograph=False, input_signature=signature)
+        return function.get_concrete_function()
+
+    @cached_property
+    def epochs(self):
+        return self._graph(self._epochs.__call__, *self._signature)
+
+    @cached_property
+    def gradient(self):
+        state, _, data, _, settings = self._signature
+        return self._graph(self._epochs.gradient, state, data, settings)
+
+    @cached_property
+    def validate(self):
+        state, _, _, valid, settings = self._signature
+        return self._graph(self._epochs.validate, state, valid, settings)
+
+
+def train(compiled, state, data, valid, settings, epochs, verbose):
+    """Call a graph until the epochs are done, training stops early, or the user breaks it off.
+
+    Returns
+    -------
+    state : State
+        After the last whole epoch.
+    losses, valid_losses : list of float
+        One for each epoch done.
+    """
+    done = state, [], []
+    n_epochs = 1
+    with progress_bar(epochs, verbose) as bar:
+        try:
+            while len(done[1]) < epochs and done[0].going:
+                start = time.perf_counter()
+                count = tf.constant(min(n_epochs, epochs - len(done[1])), tf.int32)
+                state, *losses = compiled.epochs(done[0], count, data, valid, settings)
+                losses = [loss.numpy().tolist() for loss in losses]
+                done = state, done[1] + losses[0], done[2] + losses[1]
+                show(bar, *losses)
+                pace = len(losses[0]) / (time.perf_counter() - start)
+                n_epochs = max(1, min(int(pace * CALL_SECONDS), 4 * n_epochs))
+        except KeyboardInterrupt:
+            pass
+    if done[1]:
+        require_finite(done[1][-1], len(done[1]))
+    return done
+
+
+def progress_bar(epochs, verbose):
+    """One tqdm bar over the epochs, in terminals and notebooks, with the time left."""
+    return tqdm(total=epochs, desc="fit", unit="epoch", disable=not verbose)
+
+
+def show(bar, losses, valid_losses):
+    """Move the bar by the epochs of these losses, and show the last of them."""
+    shown = {"train_loss": losses, "valid_loss": valid_losses}
+    bar.set_postfix({k: f"{v[-1]:.3g}" for k, v in shown.items() if v}, refresh=False)
+    bar.update(len(losses))

@@ -1,0 +1,318 @@
+"""Bayesian neural interpolation: exact derivatives with error bars, and nothing to tune."""
+
+from importlib import import_module
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..calculus import check_places
+from ..chain import propagate, propagate_inverse, propagate_std, propagate_sum_std
+from ..chain.target import output_scale
+from ..jets import Jet
+from ..jets.activations import ACTIVATIONS
+from ..sobolev import SobolevInterpolator
+from .selection import Samples, portfolio, race
+
+__all__ = ["BayesianNeuralNetworkInterpolator"]
+
+SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.piecewise_linear]
+BLOCK_ROWS = 256  # rows whose Jacobians by the weights are held at once
+
+
+class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
+    r"""Neural networks that find the noise, their own regularisation and their error bars.
+
+    Each net :math:`f(x, w)` is fitted by evidence-regularised Levenberg–Marquardt: weights have
+    Gaussian priors of precision :math:`\alpha_g`, one for each group (the first layer's weights of
+    each feature, each further layer's, or where there are several features those that leave each
+    unit, and each layer's biases), and each output has Gaussian noise of precision :math:`\beta`,
+    all of which are re-estimated from the data while the net is fitted (MacKay 1992; Foresee &
+    Hagan 1997). Around the fit, the weights' posterior is Gaussian (Laplace), and so is that of
+    every derivative,
+
+    .. math:: \operatorname{Var}[\partial^k f(x)] = j^T H^{-1} j, \qquad
+              j = \partial_w \partial^k f(x, w), \quad H = \beta J^T J + A.
+
+    Nets of several sizes and activations compete. Each is judged by cross-validation: by how well
+    its nets, fitted to four fifths of the samples, predict the others. Those that cannot be told
+    from the best are fitted to all samples from several starts, and averaged: half of the weights
+    stack their predictive distributions (Yao et al. 2018), half are by the marginal likelihood. The
+    variance of the average is that of the mixture: the mean of Laplace's variances, and the spread
+    of the nets.
+
+    Parameters
+    ----------
+    hidden_layers : sequence of int or "auto", default="auto"
+        Width of each hidden layer.
+    activation : str, default="auto"
+        An activation of `NeuralNetworkInterpolator` other than "relu", or "auto" for a portfolio
+        of "tanh", "swish", "softplus", "rational" and "sine" at several frequencies.
+    omega_0 : float or "auto", default="auto"
+        Frequency of the first layer of sine nets, in radians per half of a feature's range.
+    n_init : int, default=3
+        Starts of each net that comes into the average.
+    max_iter : int, default=150
+        Steps of a fit, at most.
+    time_budget : float, default=None
+        Seconds after which no further net is begun. With None, fits are reproducible.
+    x_scaler, y_scaler : transformer, "passthrough" or None, default=None
+        None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. The standard
+        deviation needs a `y_scaler` that scales and shifts each output alone.
+    random_state : int, RandomState or None, default=None
+        An int makes the fit the same, bit for bit, on one machine.
+
+    Attributes
+    ----------
+    noise_std_ : float, or array of shape (m,) where y was 2-D
+        Estimated standard deviation of the noise, in units of y; NaN where `y_scaler` does more
+        than scale and shift each output alone.
+    dy_noise_std_ : array of shape (d,), or (m, d) where y was 2-D; or None
+        The same of the known derivatives `dy`, in their units, where there were any.
+    alpha_ : array of shape (n_groups,)
+        Prior precisions of the best net, layer by layer: weights (in the first layer those of each
+        feature apart, and with several features, in the others those of each unit), biases.
+    log_marginal_likelihood_ : float
+        Of the best net, in Laplace's approximation; of the scaled targets.
+    log_predictive_density_ : float or None
+        Mean log density of a sample held out, of the scaled targets, by the setting that won; None
+        where `hidden_layers` and `activation` leave no choice.
+    effective_dof_ : float, or array of shape (m,) where y was 2-D
+        Parameters that the data determine, in the best net.
+    n_iter_ : int
+        Steps of the best net.
+    candidates_ : list of dict
+        What was tried, best first: hidden_layers, activation, omega_0, n_weights,
+        log_marginal_likelihood (mean of the nets of the cross-validation), log_predictive_density
+        (mean of the samples held out), weight (in the average).
+    x_scaler_, y_scaler_ : transformer
+    n_features_in_ : int
+
+    Notes
+    -----
+    Which nets are averaged is decided by cross-validation, not by the log marginal likelihood
+    alone: where a net has more weights than there are samples, Laplace's approximation of it was
+    measured to prefer nets that miss the signal altogether. Nor by samples held out of the
+    linearised net, which costs no fit: that prefers nets that follow the noise.
+
+    References
+    ----------
+    D. J. C. MacKay, Bayesian interpolation, Neural Comput. 4 (1992) 415.
+    F. D. Foresee, M. T. Hagan, Gauss-Newton approximation to Bayesian learning, ICNN 1997.
+    R. M. Neal, Bayesian Learning for Neural Networks, Springer 1996 (priors of each unit).
+    Y. Yao, A. Vehtari, D. Simpson, A. Gelman, Using stacking to average Bayesian predictive
+    distributions, Bayesian Anal. 13 (2018) 917.
+
+    Examples
+    --------
+    The rate of change of a noisy sine, with its standard deviation:
+
+    >>> import numpy as np
+    >>> from sk_pydelt import BayesianNeuralNetworkInterpolator
+    >>> x = np.linspace(0, 6, 60).reshape(-1, 1)
+    >>> y = np.sin(x).ravel() + 0.1 * np.random.default_rng(0).standard_normal(60)
+    >>> model = BayesianNeuralNetworkInterpolator((8,), "tanh", random_state=0).fit(x, y)
+    >>> rate, std = model.differentiate(order=1)([[1.0]], return_std=True)
+    >>> bool(abs(rate[0] - np.cos(1.0)) < 3 * std[0]), round(model.noise_std_, 1)
+    (True, 0.1)
+    """
+
+    _parameter_constraints = {
+        **SobolevInterpolator._parameter_constraints,
+        "hidden_layers": ["array-like", StrOptions({"auto"})],
+        "activation": [StrOptions({"auto", *SMOOTH})],
+        "omega_0": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "time_budget": [None, Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        hidden_layers="auto",
+        activation="auto",
+        omega_0="auto",
+        n_init=3,
+        max_iter=150,
+        time_budget=None,
+        x_scaler=None,
+        y_scaler=None,
+        random_state=None,
+    ):
+        self.hidden_layers = hidden_layers
+        self.activation = activation
+        self.omega_0 = omega_0
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.time_budget = time_budget
+        self.x_scaler = x_scaler
+        self.y_scaler = y_scaler
+        self.random_state = random_state
+
+    def predict(self, X, return_std=False):
+        """Values of the fitted function, and its standard deviation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        return_std : bool, default=False
+
+        Returns
+        -------
+        array of shape (n,) or (n, m), as y was, in its units
+        array of the same shape
+            With ``return_std=True``: the standard deviation of the function, without noise.
+        """
+        values = super().predict(X)
+        if not return_std:
+            return values
+        std = self._over_blocks(X, 0, lambda jet: propagate_std(self, jet, (0,) * jet.n_variables))
+        return values, std[:, 0] if self._y_ndim == 1 else std
+
+    def sample(self, X, n_samples=1, order=0, random_state=None) -> np.ndarray:
+        """Draw functions, or derivatives of them, from the posterior.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        n_samples : int, default=1
+        order : int or tuple of int, default=0
+            0 is the functions themselves, a tuple (one order for each feature) one mixed partial;
+            with one feature an int k is the k-th derivative.
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        array of shape (n_samples, n) or (n_samples, n, m), as y was
+            Each draw is one net of the average, with weights drawn from its posterior.
+        """
+        check_is_fitted(self)
+        index = self._index(order)
+        rng = check_random_state(random_state)
+        counts = rng.multinomial(n_samples, self._weights)
+        draws = [net.deviations(k, rng) for net, k in zip(self._nets, counts)]
+        samples = self._over_blocks(X, sum(index), lambda jet: self._draw(jet, index, draws))
+        samples = samples.transpose(2, 0, 1)[rng.permutation(n_samples)]
+        return samples[:, :, 0] if self._y_ndim == 1 else samples
+
+    def _fit_scaled(self, X, y, sample_weight, slopes):
+        candidate = import_module("..backends.pytorch.evidence", __package__).Candidate
+        rng = check_random_state(self.random_state)
+        settings = portfolio(X.shape[1], self.hidden_layers, self.activation, self.omega_0)
+        samples = Samples.distinct(X, y, sample_weight, slopes)
+        limits = {name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget")}
+        entrants, nets = race(candidate, samples, settings, **limits, rng=rng)
+        self.candidates_ = [_row(entrant) for entrant in entrants]
+        self._nets = [net.posterior() for net, _ in nets]
+        self._weights = np.array([weight for _, weight in nets])
+        self._record(entrants[0], nets[0][0], y.shape[1])
+        self._record_noise(nets, y.shape[1], slopes)
+
+    def _record(self, winner, best, n_outputs):
+        self.n_iter_ = best.fit.n_iter
+        self.alpha_ = best.fit.alpha.numpy()
+        self.log_marginal_likelihood_ = best.log_evidence
+        self.log_predictive_density_ = winner.mean_score if winner.nets else None
+        # An output's values and slopes together say how many parameters they determine.
+        self.effective_dof_ = self._each(best.fit.dof.numpy().reshape(-1, n_outputs).sum(axis=0))
+
+    def _record_noise(self, nets, n_outputs, slopes):
+        """Standard deviations of the noise, in the units of y and of its derivatives."""
+        variance = sum(w / net.fit.beta.numpy() for net, w in nets)
+        values, *rates = np.sqrt(variance).reshape(-1, n_outputs)
+        try:
+            scale = output_scale(self.y_scaler_, n_outputs)
+        except TypeError:
+            scale = np.full(n_outputs, np.nan)
+        self.noise_std_ = self._each(values * scale)
+        self.dy_noise_std_ = None
+        if slopes is not None:
+            known = np.where(slopes.known.any(axis=0), 1.0, np.nan)
+            noise = (known * rates * slopes.units[:, None] * scale).T
+            with np.errstate(divide="ignore"):  # a weight of zero: anything goes
+                noise = noise / np.sqrt(1.0 if slopes.weight is None else slopes.weight)
+            self.dy_noise_std_ = noise[0] if self._y_ndim == 1 else noise
+
+    def _each(self, values):
+        """One number for each output, or the only one where y was 1-D."""
+        return float(values[0]) if self._y_ndim == 1 else values
+
+    def _predict_scaled(self, X):
+        return sum(w * net.predict(X) for w, net in zip(self._weights, self._nets))
+
+    def _propagate_scaled(self, jet):
+        first, *others = [net.propagate(jet) * w for w, net in zip(self._weights, self._nets)]
+        return sum(others, first)
+
+    def _index(self, order):
+        d = self.n_features_in_
+        if isinstance(order, tuple):
+            return order
+        if order and d > 1:
+            raise ValueError(
+                f"order must be 0 or a tuple with one order for each of the {d} features, such as "
+                f"{(1, *(0,) * (d - 1))}; got {order!r}."
+            )
+        return (order, *(0,) * (d - 1))
+
+    def _over_blocks(self, X, order, function):
+        check_places(X)
+        X = validate_data(self, X, reset=False, dtype=np.float64, order="C")
+        blocks = [X[start : start + BLOCK_ROWS] for start in range(0, len(X), BLOCK_ROWS)]
+        return np.concatenate([function(Jet.variables(rows, order)) for rows in blocks])
+
+    def _draw(self, jet, index, draws):
+        """Samples of one partial derivative: (n, m, n_samples)."""
+        jet = propagate(self.x_scaler_, jet)
+        means, mean = _means(self, jet, index)
+        average = propagate_inverse(self.y_scaler_, self._propagate_scaled(jet)).partial(index)
+        scale = output_scale(self.y_scaler_, mean.shape[1])[:, None]
+        samples = []
+        for net, own, deviations in zip(self._nets, means, draws):
+            change = net.changes(jet, index, deviations) + (own - mean)[..., None]
+            samples.append(average[..., None] + scale * change)
+        return np.concatenate(samples, axis=2)
+
+
+@propagate_std.register
+def _(step: BayesianNeuralNetworkInterpolator, jet, index):
+    return _std(step, jet, index)
+
+
+@propagate_sum_std.register
+def _(step: BayesianNeuralNetworkInterpolator, jet, index, weights):
+    return _std(step, jet, index, weights)
+
+
+def _std(step, jet, index, sums=None):
+    """Standard deviation of the nets' mixture (the law of total variance)."""
+    jet = propagate(step.x_scaler_, jet)
+    means, mean = _means(step, jet, index, sums)
+    variances = [net.variance(jet, index, sums) for net in step._nets]
+    total = sum(w * (v + (f - mean) ** 2) for w, v, f in zip(step._weights, variances, means))
+    return np.sqrt(total) * output_scale(step.y_scaler_, mean.shape[1])
+
+
+def _means(step, jet, index, sums=None):
+    """A derivative of each net, or weighted sums of it, and their average."""
+    means = [net.propagate(jet).partial(index) for net in step._nets]
+    means = means if sums is None else [sums @ f for f in means]
+    return means, sum(w * f for w, f in zip(step._weights, means))
+
+
+def _row(entrant):
+    """What `candidates_` says of one setting."""
+    hidden_layers, activation, omega_0 = entrant.setting
+    evidence = [net.log_evidence for net in entrant.nets]
+    return {
+        "hidden_layers": hidden_layers,
+        "activation": activation,
+        "omega_0": omega_0,
+        "n_weights": entrant.n_weights,
+        "log_marginal_likelihood": float(np.mean(evidence)) if evidence else None,
+        "log_predictive_density": entrant.mean_score if evidence else None,
+        "weight": entrant.weight,
+    }

@@ -1,0 +1,207 @@
+"""Elementary functions of jets."""
+
+import numpy as np
+from scipy import special
+
+from .activations import ACTIVATIONS
+from .jet import Jet, product_part, solve, square_part
+
+__all__ = [
+    "absolute",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "cbrt",
+    "cos",
+    "erf",
+    "exp",
+    "expit",
+    "expm1",
+    "log",
+    "log1p",
+    "log_expit",
+    "logit",
+    "ndtr",
+    "ndtri",
+    "replace_where",
+    "require_domain",
+    "row_sum",
+    "sin",
+    "sin_cos",
+    "sinh_cosh",
+    "sqrt",
+    "tan",
+    "tanh",
+]
+
+tanh = ACTIVATIONS["tanh"].taylor
+expit = ACTIVATIONS["sigmoid"].taylor
+
+
+def replace_where(jet, mask, values) -> Jet:
+    """The jet with constants in place of the entries under a mask: their derivatives are zero."""
+    parts = [np.where(mask, 0.0, part) for part in jet.parts[1:]]
+    return Jet([np.where(mask, values, jet.value)[None], *parts], jet.order, jet.n_variables)
+
+
+def row_sum(jet) -> Jet:
+    """Sum over the columns: shape (n, 1)."""
+    return jet.map_parts(lambda part: part.sum(axis=-1, keepdims=True))
+
+
+def require_domain(allowed, name, domain) -> None:
+    """Raise a ValueError unless all values lie where a function has derivatives."""
+    if not allowed.all():
+        raise ValueError(
+            f"{name} has derivatives only {domain}, but was given a value outside: change the data "
+            "or the steps before it."
+        )
+
+
+def _integrate(z, value, slope) -> Jet:
+    """The function of a known value at `z` whose derivative is a known jet."""
+    return solve(z, [value], [lambda found, k: slope._part(k)])[0]
+
+
+def exp(z):
+    """e to the z."""
+    return solve(z, [np.exp(z.value)], [lambda found, k: found[0][k]])[0]
+
+
+def expm1(z):
+    """exp(z) - 1, exact near zero."""
+    result = exp(z)
+    result.parts[0] = np.expm1(z.value)[None]
+    return result
+
+
+def log(z):
+    """Natural logarithm of positive values."""
+    require_domain(z.value > 0, "The logarithm", "above 0")
+    return _integrate(z, np.log(z.value), 1 / z)
+
+
+def log1p(z):
+    """log(1 + z), exact near zero."""
+    require_domain(z.value > -1, "log1p", "above -1")
+    return _integrate(z, np.log1p(z.value), 1 / (z + 1))
+
+
+def sqrt(z):
+    """Square root of positive values."""
+    require_domain(z.value > 0, "The square root", "above 0")
+    return z**0.5
+
+
+def cbrt(z):
+    """Cube root, of any values but zero."""
+    require_domain(z.value != 0, "The cube root", "off 0")
+    return (z * np.sign(z.value)) ** (1 / 3) * np.sign(z.value)
+
+
+def absolute(z):
+    """Absolute value; at zero that of the side above."""
+    return z * np.where(z.value < 0, -1.0, 1.0)
+
+
+def sin_cos(z):
+    """Sine and cosine."""
+    slopes = [lambda found, k: found[1][k], lambda found, k: -found[0][k]]
+    return solve(z, [np.sin(z.value), np.cos(z.value)], slopes)
+
+
+def sin(z):
+    """Sine."""
+    return sin_cos(z)[0]
+
+
+def cos(z):
+    """Cosine."""
+    return sin_cos(z)[1]
+
+
+def sinh_cosh(z):
+    """Hyperbolic sine and cosine."""
+    slopes = [lambda found, k: found[1][k], lambda found, k: found[0][k]]
+    return solve(z, [np.sinh(z.value), np.cosh(z.value)], slopes)
+
+
+def tan(z):
+    """Tangent."""
+
+    def slope(found, k):  # 1 + y²
+        part = square_part(found[0], k, z.n_variables)
+        return part + 1 if k == 0 else part
+
+    return solve(z, [np.tan(z.value)], [slope])[0]
+
+
+def arcsin(z):
+    """Arcsine of values strictly between -1 and 1."""
+    require_domain(abs(z.value) < 1, "The arcsine", "between -1 and 1")
+    return _integrate(z, np.arcsin(z.value), (1 - z.square()) ** -0.5)
+
+
+def arccos(z):
+    """Arccosine of values strictly between -1 and 1."""
+    return np.pi / 2 - arcsin(z)
+
+
+def arctan(z):
+    """Arctangent."""
+    return _integrate(z, np.arctan(z.value), 1 / (z.square() + 1))
+
+
+def arcsinh(z):
+    """Inverse hyperbolic sine."""
+    return _integrate(z, np.arcsinh(z.value), (z.square() + 1) ** -0.5)
+
+
+def arccosh(z):
+    """Inverse hyperbolic cosine of values above 1."""
+    require_domain(z.value > 1, "arccosh", "above 1")
+    return _integrate(z, np.arccosh(z.value), (z.square() - 1) ** -0.5)
+
+
+def arctanh(z):
+    """Inverse hyperbolic tangent of values strictly between -1 and 1."""
+    require_domain(abs(z.value) < 1, "arctanh", "between -1 and 1")
+    return _integrate(z, np.arctanh(z.value), 1 / (1 - z.square()))
+
+
+def logit(z):
+    """log(z / (1 - z)) of values strictly between 0 and 1."""
+    require_domain((z.value > 0) & (z.value < 1), "The logit", "between 0 and 1")
+    return log(z) - log(1 - z)
+
+
+def log_expit(z):
+    """Logarithm of the logistic function."""
+    return -ACTIVATIONS["softplus"].taylor(-z)
+
+
+def erf(z):
+    """Error function."""
+    return _integrate(z, special.erf(z.value), exp(-z.square()) * (2 / np.sqrt(np.pi)))
+
+
+def ndtr(z):
+    """Cumulative normal distribution."""
+    density = exp(z.square() * -0.5) / np.sqrt(2 * np.pi)
+    return _integrate(z, special.ndtr(z.value), density)
+
+
+def ndtri(z):
+    """Quantiles of the normal distribution, of probabilities strictly between 0 and 1."""
+    require_domain((z.value > 0) & (z.value < 1), "The normal quantile", "between 0 and 1")
+
+    def curvature(found, k):  # w' = y w², where y' = w
+        squares = [square_part(found[1], j, z.n_variables) for j in range(k + 1)]
+        return product_part(found[0], squares, k, z.n_variables)
+
+    value = special.ndtri(z.value)
+    slope = np.sqrt(2 * np.pi) * np.exp(value**2 / 2)
+    return solve(z, [value, slope], [lambda found, k: found[1][k], curvature])[0]
