@@ -19,6 +19,7 @@ from . import calculus
 from .chain import propagate, propagate_inverse
 from .jets import Jet
 from .jets.blocks import map_row_blocks
+from .samples import Samples
 
 __all__ = ["BaseInterpolator", "DifferentiableMixin"]
 
@@ -102,8 +103,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
     }
 
     @abstractmethod
-    def _fit_scaled(self, X, y, sample_weight):
-        """Fit to X (n, p) and y (n, q); sample_weight is None or (n,), positive."""
+    def _fit_scaled(self, samples: Samples):
+        """Fit to scaled samples."""
 
     @abstractmethod
     def _predict_scaled(self, X) -> np.ndarray:
@@ -134,7 +135,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         """
         with self._all_or_nothing():
             X, y, sample_weight, _ = self._samples(X, y, sample_weight)
-            self._fit_scaled(*self._scale(X, y, sample_weight), sample_weight)
+            self._fit_scaled(self._scale(X, y, sample_weight))
         return self
 
     def _samples(self, X, y, sample_weight):
@@ -154,7 +155,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
             _refuse_vanishing_ranges(X)
         self.x_scaler_ = _fit_scaler(self.x_scaler, MinMaxScaler((-1, 1)), X, sample_weight)
         self.y_scaler_ = _fit_scaler(self.y_scaler, StandardScaler(), y, sample_weight)
-        return _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
+        scaled = _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
+        return Samples(*scaled, sample_weight)
 
     def predict(self, X) -> np.ndarray:
         """Values of the fitted function.

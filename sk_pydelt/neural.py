@@ -200,14 +200,14 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_scaled(self, X, y, sample_weight, slopes):
+    def _fit_scaled(self, samples):
         self._check_options()
-        if slopes is not None:
+        if samples.slopes is not None:
             reason = "needs the derivative of the very net that predicts"
             self._refuse("fit(..., dy=...)", reason, dropout_rate=0, batch_norm=False)
         self._backend = self.backend  # a later set_params must not change what is fitted
         self._activation = self.activation if self.module is None else "identity"
-        self.net_ = self._framework().fit_net(self, X, y, sample_weight, slopes)
+        self.net_ = self._framework().fit_net(self, samples)
         self.loss_curve_, self.validation_loss_curve_ = self._framework().loss_curves(self.net_)
         self.n_iter_ = len(self.loss_curve_)
         self.stop_reason_ = getattr(self.net_, "stop_reason_", None)

@@ -1,6 +1,6 @@
 """Known derivatives as data: Sobolev fitting, in the units of the user."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_array
 from .base import BaseInterpolator
 from .chain import propagate
 from .jets import Jet
+from .samples import Slopes
 
-__all__ = ["Slopes", "SobolevInterpolator"]
+__all__ = ["SobolevInterpolator", "scaled_slopes"]
 
 
 def _check_dy(dy, n, m, d, y_ndim):
@@ -47,85 +48,23 @@ def _check_dy_weight(weight, dy):
         raise ValueError(f"dy_weight must be None or a finite number >= 0; got {weight!r}.")
 
 
-@dataclass(frozen=True)
-class Slopes:
-    """Known derivatives of scaled targets, along directions in the space of scaled features.
-
-    Direction a at a row is the one in which the scaled features move with feature a of the
-    user, divided by `units[a]`, its root mean square over the rows: so slopes are near 1 where
-    scaled data are, whatever the units of the user.
-
-    Parameters
-    ----------
-    directions : array of shape (n, d, p)
-    target : array of shape (n, d, q)
-        Zero where it is unknown.
-    known : array of bool of shape (n, d, q)
-    units : array of shape (d,)
-    weight : float or None
-        `dy_weight`.
-    """
-
-    directions: np.ndarray
-    target: np.ndarray
-    known: np.ndarray
-    units: np.ndarray
-    weight: float | None = None
-
-    @classmethod
-    def of_scaled_data(cls, dy, X, y, x_scaler, y_scaler, weight):
-        """From derivatives dy (n, m, d) at X (n, d) and y (n, m), by the chain rule."""
-        directions = propagate(x_scaler, Jet.variables(X, 1)).tensor(1).swapaxes(1, 2)
-        rates = propagate(y_scaler, Jet.variables(y, 1)).tensor(1)  # (n, q, m)
-        unknown = np.isnan(dy)
-        target = np.einsum("nqm,nmd->ndq", rates, np.where(unknown, 0.0, dy))
-        spoiled = np.einsum("nqm,nmd->ndq", rates != 0, unknown) > 0
-        units = np.sqrt((directions**2).sum(axis=2).mean(axis=0))
-        units[units == 0] = 1.0
-        target = np.where(spoiled, 0.0, target / units[:, None])
-        return cls(directions / units[:, None], target, ~spoiled, units, weight)
-
-    def __getitem__(self, rows):
-        parts = (part[rows] for part in (self.directions, self.target, self.known))
-        return Slopes(*parts, self.units, self.weight)
-
-    @property
-    def n_directions(self):
-        """d, the number of directions at each row."""
-        return self.directions.shape[1]
-
-    def places(self, X):
-        """X (n, p) with the directions beside it: (n, p (1 + d))."""
-        return np.column_stack([X, self.directions.reshape(len(X), -1)])
-
-    def targets(self, y):
-        """y (n, q) with the slopes beside it, direction by direction: (n, q (1 + d))."""
-        return np.column_stack([y, self.target.reshape(len(y), -1)])
-
-    def shares(self, weight):
-        """What each entry of `targets` counts, where the rows count `weight` (n,)."""
-        known = self.known.reshape(len(weight), -1)
-        values = np.ones((len(weight), self.target.shape[2]))
-        return weight[:, None] * np.column_stack([values, known])
-
-    def loss_weights(self, weight):
-        r"""Weights under which the mean of squared errors of `targets` is the Sobolev loss.
-
-        That is the weighted mean over the values plus `dy_weight` times the weighted mean over the
-        known slopes.
-        """
-        shares = self.shares(weight)
-        q = self.target.shape[2]
-        parts = np.split(shares, [q], axis=1)
-        factors = 1.0, 1.0 if self.weight is None else self.weight
-        scaled = [f * part * shares.size / (part.sum() or 1.0) for f, part in zip(factors, parts)]
-        return np.column_stack(scaled)
+def scaled_slopes(dy, X, y, x_scaler, y_scaler, weight):
+    """`Slopes` from derivatives dy (n, m, d) at X (n, d) and y (n, m), by the chain rule."""
+    directions = propagate(x_scaler, Jet.variables(X, 1)).tensor(1).swapaxes(1, 2)
+    rates = propagate(y_scaler, Jet.variables(y, 1)).tensor(1)  # (n, q, m)
+    unknown = np.isnan(dy)
+    target = np.einsum("nqm,nmd->ndq", rates, np.where(unknown, 0.0, dy))
+    spoiled = np.einsum("nqm,nmd->ndq", rates != 0, unknown) > 0
+    units = np.sqrt((directions**2).sum(axis=2).mean(axis=0))
+    units[units == 0] = 1.0
+    target = np.where(spoiled, 0.0, target / units[:, None])
+    return Slopes(directions / units[:, None], target, ~spoiled, units, weight)
 
 
 class SobolevInterpolator(BaseInterpolator):
     """An interpolator that fits known derivatives along with the values.
 
-    Its hook `_fit_scaled` takes `Slopes`, or None, after the weights.
+    Its hook `_fit_scaled` finds them in the `slopes` of its samples, None where there are none.
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -183,14 +122,13 @@ class SobolevInterpolator(BaseInterpolator):
         """
         with self._all_or_nothing():
             X, y, sample_weight, kept = self._samples(X, y, sample_weight)
-            slopes = None
             _check_dy_weight(dy_weight, dy)
             if dy is not None:
                 n = len(kept) if isinstance(kept, np.ndarray) else len(X)
                 dy = _check_dy(dy, n, y.shape[1], X.shape[1], self._y_ndim)[kept]
-            scaled = self._scale(X, y, sample_weight)
+            samples = self._scale(X, y, sample_weight)
             if dy is not None:
                 scalers = self.x_scaler_, self.y_scaler_
-                slopes = Slopes.of_scaled_data(dy, X, y, *scalers, dy_weight)
-            self._fit_scaled(*scaled, sample_weight, slopes)
+                samples = replace(samples, slopes=scaled_slopes(dy, X, y, *scalers, dy_weight))
+            self._fit_scaled(samples)
         return self

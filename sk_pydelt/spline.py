@@ -204,10 +204,10 @@ class SplineInterpolator(BaseInterpolator):
         self.x_scaler = x_scaler
         self.y_scaler = y_scaler
 
-    def _fit_scaled(self, X, y, sample_weight):
-        one_feature = X.shape[1] == 1
+    def _fit_scaled(self, samples):
+        one_feature = samples.X.shape[1] == 1
         _check_degree(self.degree, even_too=one_feature and self.smoothing == 0)
-        X, y, weight = _merge_repeated(X, y, sample_weight)
+        X, y, weight = _merge_repeated(samples.X, samples.y, samples.weight)
         if not one_feature:
             _check_size(len(X))
         fit = fit_curve if one_feature else fit_surface

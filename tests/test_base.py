@@ -24,10 +24,11 @@ class Plane(BaseInterpolator):
         self.x_scaler = x_scaler
         self.y_scaler = y_scaler
 
-    def _fit_scaled(self, X, y, sample_weight):
-        root = np.sqrt(np.ones(len(X)) if sample_weight is None else sample_weight)[:, None]
-        design = np.column_stack([np.ones(len(X)), X])
-        self.coefficients_ = np.linalg.lstsq(root * design, root * y)[0]
+    def _fit_scaled(self, samples):
+        n, weight = len(samples), samples.weight
+        root = np.sqrt(np.ones(n) if weight is None else weight)[:, None]
+        design = np.column_stack([np.ones(n), samples.X])
+        self.coefficients_ = np.linalg.lstsq(root * design, root * samples.y)[0]
 
     def _predict_scaled(self, X):
         return self.coefficients_[0] + X @ self.coefficients_[1:]
@@ -306,7 +307,7 @@ def test_the_tags():
 
 def test_a_child_must_fill_the_hooks():
     class Unfinished(BaseInterpolator):
-        def _fit_scaled(self, X, y, sample_weight): ...
+        def _fit_scaled(self, samples): ...
 
     with pytest.raises(TypeError, match="_predict_scaled.*_propagate_scaled"):
         Unfinished()

@@ -33,7 +33,7 @@ from sk_pydelt.backends.pytorch.slopes import (
     weight_function,
 )
 from sk_pydelt.jets.activations import ACTIVATIONS
-from sk_pydelt.sobolev import Slopes
+from sk_pydelt.sobolev import scaled_slopes
 
 BACKENDS = ("pytorch", "tensorflow")
 STILL = 1e-300  # a learning rate that leaves the weights where they are
@@ -82,7 +82,7 @@ def test_slopes_are_those_of_the_scaled_function(x_scaler, y_scaler):
     """By central differences of the scalers themselves."""
     x_scaler.fit(X)
     y_scaler.fit(Y)
-    slopes = Slopes.of_scaled_data(DY, X, Y, x_scaler, y_scaler, None)
+    slopes = scaled_slopes(DY, X, Y, x_scaler, y_scaler, None)
     assert slopes.known.all()
     assert_allclose((slopes.directions**2).sum(axis=2).mean(axis=0), 1, rtol=1e-12)
     for a, step in enumerate(np.diag(1e-4 * SPREADS[:2])):
@@ -98,11 +98,11 @@ def test_slopes_are_those_of_the_scaled_function(x_scaler, y_scaler):
 def test_what_is_unknown_spoils_only_what_it_goes_into():
     dy = DY.copy()
     dy[0, 1, 0] = dy[5] = np.nan
-    apart = Slopes.of_scaled_data(dy, X, Y, MinMaxScaler().fit(X), StandardScaler().fit(Y), None)
+    apart = scaled_slopes(dy, X, Y, MinMaxScaler().fit(X), StandardScaler().fit(Y), None)
     assert_array_equal(apart.known, ~np.isnan(dy).swapaxes(1, 2))
     assert np.isfinite(apart.target).all()
     mixed = make_pipeline(StandardScaler(), PCA()).fit(Y)
-    mixed = Slopes.of_scaled_data(dy, X, Y, MinMaxScaler().fit(X), mixed, None)
+    mixed = scaled_slopes(dy, X, Y, MinMaxScaler().fit(X), mixed, None)
     assert_array_equal(mixed.known[0], [[False, False], [True, True]])
     assert mixed.known.sum() == apart.known.sum() - 1
 

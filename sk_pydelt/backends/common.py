@@ -42,17 +42,16 @@ def split_rows(estimator, n, seed):
     return train_test_split(np.arange(n), test_size=n_valid, random_state=seed)
 
 
-def training_rows(rows, X, y, sample_weight, slopes):
-    """Some rows of X and y as a loss takes them, and weights of mean 1, or None where all are 1.
+def training_rows(samples):
+    """X and y as a loss takes them, and weights of mean 1, or None where all are 1.
 
     Where there are known slopes, X has the directions beside it, and y the slopes.
     """
-    weight = None if sample_weight is None else sample_weight[rows]
+    X, y, weight, slopes = samples.X, samples.y, samples.weight, samples.slopes
     if slopes is not None:
-        slopes = slopes[rows]
-        weight = np.ones(len(rows)) if weight is None else weight
-        return slopes.places(X[rows]), slopes.targets(y[rows]), slopes.loss_weights(weight)
-    return X[rows], y[rows], None if weight is None else (weight / weight.mean())[:, None]
+        weight = np.ones(len(X)) if weight is None else weight
+        return slopes.places(X), slopes.targets(y), slopes.loss_weights(weight)
+    return X, y, None if weight is None else (weight / weight.mean())[:, None]
 
 
 def check_batches(estimator, n_train):

@@ -198,11 +198,12 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         samples = samples.transpose(2, 0, 1)[rng.permutation(n_samples)]
         return samples[:, :, 0] if self._y_ndim == 1 else samples
 
-    def _fit_scaled(self, X, y, sample_weight, slopes):
+    def _fit_scaled(self, samples):
+        X, y, slopes = samples.X, samples.y, samples.slopes
         candidate = import_module("..backends.pytorch.evidence", __package__).Candidate
         rng = check_random_state(self.random_state)
         settings = portfolio(X.shape[1], self.hidden_layers, self.activation, self.omega_0)
-        samples = Samples.distinct(X, y, sample_weight, slopes)
+        samples = Samples.distinct(X, y, samples.weight, slopes)
         limits = {name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget")}
         entrants, nets = race(candidate, samples, settings, **limits, rng=rng)
         self.candidates_ = [_row(entrant) for entrant in entrants]

@@ -120,16 +120,13 @@ def _global_seed(estimator, seed):
         yield
 
 
-def fit_net(estimator, X, y, sample_weight, slopes=None) -> SkorchNet:
+def fit_net(estimator, samples) -> SkorchNet:
     """Train a net as the parameters of an estimator say.
 
     Parameters
     ----------
     estimator : NeuralNetworkInterpolator
-    X : array of shape (n, p)
-    y : array of shape (n, q)
-    sample_weight : array of shape (n,) or None
-    slopes : sk_pydelt.sobolev.Slopes or None
+    samples : sk_pydelt.samples.Samples
 
     Returns
     -------
@@ -138,10 +135,13 @@ def fit_net(estimator, X, y, sample_weight, slopes=None) -> SkorchNet:
     device, dtype = _device(estimator.device), getattr(torch, estimator.dtype)
     seed = _seed(estimator.random_state)
     train, valid = (
-        None if rows is None else _data_set(rows, X, y, sample_weight, slopes, dtype, device)
-        for rows in split_rows(estimator, len(X), seed)
+        None if rows is None else _data_set(samples[rows], dtype, device)
+        for rows in split_rows(estimator, len(samples), seed)
     )
-    net = _build(estimator, (X.shape[1], y.shape[1]), len(train), valid, dtype, device, seed)
+    X, slopes = samples.X, samples.slopes
+    net = _build(
+        estimator, (X.shape[1], samples.y.shape[1]), len(train), valid, dtype, device, seed
+    )
     net.n_directions = 0 if slopes is None else slopes.n_directions
     with _global_seed(estimator, seed):
         net.initialize()
@@ -161,9 +161,9 @@ def _outputs(module, X):
         return _array(module(_tensor(X, module)))
 
 
-def _data_set(rows, X, y, sample_weight, slopes, dtype, device):
-    """Some rows of X and y and, where there are any, weights as tensors."""
-    arrays = training_rows(rows, X, y, sample_weight, slopes)
+def _data_set(samples, dtype, device):
+    """X and y and, where there are any, weights as tensors."""
+    arrays = training_rows(samples)
     given = (array for array in arrays if array is not None)
     return TensorDataset(*(torch.tensor(array, dtype=dtype, device=device) for array in given))
 

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ...jets import Jet
+from ...samples import Samples
 from ..common import check_batches, split_rows, training_rows
 from .fit import Training, tensors
 from .framework import tensorflow_extra, tf
@@ -89,8 +90,7 @@ class KerasNet(KerasRegressor):
 
     def _fit_keras_model(self, X, y, sample_weight, warm_start, epochs, initial_epoch, data=None):
         """Train the model on `data`, or on these arrays, in place of ``keras.Model.fit``."""
-        rows = slice(None)
-        given = data or (training_rows(rows, X, y, sample_weight, None), None)
+        given = data or (training_rows(Samples(X, y, sample_weight)), None)
         self.history_ = self.training(self.model_, *_tensors(*given, self.training.dtype))
 
     def _predict_raw(self, X, **options):
@@ -162,16 +162,13 @@ def _training(estimator, n_train, n_directions, seed, device):
     )
 
 
-def fit_net(estimator, X, y, sample_weight, slopes=None) -> KerasNet:
+def fit_net(estimator, samples) -> KerasNet:
     """Train a net as the parameters of an estimator say.
 
     Parameters
     ----------
     estimator : NeuralNetworkInterpolator
-    X : array of shape (n, p)
-    y : array of shape (n, q)
-    sample_weight : array of shape (n,) or None
-    slopes : sk_pydelt.sobolev.Slopes or None
+    samples : sk_pydelt.samples.Samples
 
     Returns
     -------
@@ -180,7 +177,8 @@ def fit_net(estimator, X, y, sample_weight, slopes=None) -> KerasNet:
     device = device_name(estimator.device, len(tf.config.list_physical_devices("GPU")))
     with tf.device(device):
         seed = _seed(estimator.random_state)
-        train, valid = split_rows(estimator, len(X), seed)
+        train, valid = split_rows(estimator, len(samples), seed)
+        X, y, slopes = samples.X, samples.y, samples.slopes
         n_directions = 0 if slopes is None else slopes.n_directions
         net = KerasNet(
             _model(estimator, X.shape[1], y.shape[1], seed),
@@ -192,10 +190,7 @@ def fit_net(estimator, X, y, sample_weight, slopes=None) -> KerasNet:
             batch_size=estimator.batch_size,
             verbose=0,
         )
-        data = [
-            None if rows is None else training_rows(rows, X, y, sample_weight, slopes)
-            for rows in (train, valid)
-        ]
+        data = [None if rows is None else training_rows(samples[rows]) for rows in (train, valid)]
         return net.fit(X[train], y[train], data=data)
 
 
