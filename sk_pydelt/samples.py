@@ -1,8 +1,10 @@
 """Scaled samples as one noun: places, values, weights and known derivatives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from .jets import Jet
 
 __all__ = ["Samples", "Slopes"]
 
@@ -93,3 +95,49 @@ class Samples:
     def __getitem__(self, rows) -> "Samples":
         parts = (None if part is None else part[rows] for part in (self.weight, self.slopes))
         return Samples(self.X[rows], self.y[rows], *parts)
+
+    @property
+    def n_directions(self) -> int:
+        """Number of directions in which slopes may be known."""
+        return 0 if self.slopes is None else self.slopes.n_directions
+
+    @property
+    def jet(self) -> Jet:
+        """The samples' places, and as its variables the directions of their slopes."""
+        if self.slopes is None:
+            return Jet.constant(self.X, 0, 1)
+        lines = np.ascontiguousarray(self.slopes.directions.swapaxes(0, 1))
+        return Jet([self.X[None], lines], 1, self.n_directions)
+
+    @property
+    def targets(self) -> np.ndarray:
+        """y, with the slopes beside it direction by direction: (n, q (1 + n_directions))."""
+        return self.y if self.slopes is None else self.slopes.targets(self.y)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """What each entry of `targets` counts: its weight, zero where it is unknown."""
+        weight = np.ones(len(self)) if self.weight is None else self.weight
+        if self.slopes is None:
+            return np.repeat(weight[:, None], self.y.shape[1], axis=1)
+        counts = self.slopes.shares(weight)
+        if self.slopes.weight is not None:
+            counts[:, self.y.shape[1] :] *= self.slopes.weight
+        return counts
+
+    def distinct(self) -> "Samples":
+        """The samples in an order of their own, copies merged into one of their common weight.
+
+        So no fit depends on the order of rows, nor on whether copies are rows or weights.
+        """
+        y, slopes = self.y.round(12), self.slopes  # a scaler's rounding depends on the order
+        columns = [self.X, y]
+        if slopes is not None:
+            slopes = replace(slopes, target=slopes.target.round(12))
+            parts = slopes.directions, slopes.target, slopes.known
+            columns += [part.reshape(len(self), -1) for part in parts]
+        _, first, copy = np.unique(
+            np.column_stack(columns), axis=0, return_index=True, return_inverse=True
+        )
+        weight = np.bincount(copy.ravel(), self.weight).astype(float)
+        return replace(replace(self, y=y, slopes=slopes)[first], weight=weight)

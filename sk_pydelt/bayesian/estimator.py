@@ -1,6 +1,5 @@
 """Bayesian neural interpolation: exact derivatives with error bars, and nothing to tune."""
 
-from importlib import import_module
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,7 +13,8 @@ from ..chain.target import output_scale
 from ..jets import Jet
 from ..jets.activations import ACTIVATIONS
 from ..sobolev import SobolevInterpolator
-from .selection import Samples, portfolio, race
+from .candidate import Candidate
+from .selection import portfolio, race
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
@@ -193,36 +193,33 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         index = self._index(order)
         rng = check_random_state(random_state)
         counts = rng.multinomial(n_samples, self._weights)
-        draws = [net.deviations(k, rng) for net, k in zip(self._nets, counts)]
+        draws = list(counts)
         samples = self._over_blocks(X, sum(index), lambda jet: self._draw(jet, index, draws))
         samples = samples.transpose(2, 0, 1)[rng.permutation(n_samples)]
         return samples[:, :, 0] if self._y_ndim == 1 else samples
 
     def _fit_scaled(self, samples):
-        X, y, slopes = samples.X, samples.y, samples.slopes
-        candidate = import_module("..backends.pytorch.evidence", __package__).Candidate
-        rng = check_random_state(self.random_state)
-        settings = portfolio(X.shape[1], self.hidden_layers, self.activation, self.omega_0)
-        samples = Samples.distinct(X, y, samples.weight, slopes)
+        rng, n_features = check_random_state(self.random_state), samples.X.shape[1]
+        settings = portfolio(n_features, self.hidden_layers, self.activation, self.omega_0)
         limits = {name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget")}
-        entrants, nets = race(candidate, samples, settings, **limits, rng=rng)
+        entrants, nets = race(Candidate, samples.distinct(), settings, **limits, rng=rng)
         self.candidates_ = [_row(entrant) for entrant in entrants]
         self._nets = [net.posterior() for net, _ in nets]
         self._weights = np.array([weight for _, weight in nets])
-        self._record(entrants[0], nets[0][0], y.shape[1])
-        self._record_noise(nets, y.shape[1], slopes)
+        self._record(entrants[0], nets[0][0], samples.y.shape[1])
+        self._record_noise(nets, samples.y.shape[1], samples.slopes)
 
     def _record(self, winner, best, n_outputs):
         self.n_iter_ = best.fit.n_iter
-        self.alpha_ = best.fit.alpha.numpy()
+        self.alpha_ = best.fit.alpha
         self.log_marginal_likelihood_ = best.log_evidence
         self.log_predictive_density_ = winner.mean_score if winner.nets else None
         # An output's values and slopes together say how many parameters they determine.
-        self.effective_dof_ = self._each(best.fit.dof.numpy().reshape(-1, n_outputs).sum(axis=0))
+        self.effective_dof_ = self._each(best.fit.dof.reshape(-1, n_outputs).sum(axis=0))
 
     def _record_noise(self, nets, n_outputs, slopes):
         """Standard deviations of the noise, in the units of y and of its derivatives."""
-        variance = sum(w / net.fit.beta.numpy() for net, w in nets)
+        variance = sum(w / net.fit.beta for net, w in nets)
         values, *rates = np.sqrt(variance).reshape(-1, n_outputs)
         try:
             scale = output_scale(self.y_scaler_, n_outputs)
@@ -242,7 +239,7 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         return float(values[0]) if self._y_ndim == 1 else values
 
     def _predict_scaled(self, X):
-        return sum(w * net.predict(X) for w, net in zip(self._weights, self._nets))
+        return self._propagate_scaled(Jet.constant(X, 0, 1)).value
 
     def _propagate_scaled(self, jet):
         first, *others = [net.propagate(jet) * w for w, net in zip(self._weights, self._nets)]
@@ -273,7 +270,9 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         scale = output_scale(self.y_scaler_, mean.shape[1])[:, None]
         samples = []
         for net, own, deviations in zip(self._nets, means, draws):
-            change = net.changes(jet, index, deviations) + (own - mean)[..., None]
+            root = net.partial(jet, index)[1]
+            z = np.random.RandomState(0).standard_normal((root.shape[-1], deviations))
+            change = root @ z + (own - mean)[..., None]
             samples.append(average[..., None] + scale * change)
         return np.concatenate(samples, axis=2)
 
@@ -292,7 +291,10 @@ def _std(step, jet, index, sums=None):
     """Standard deviation of the nets' mixture (the law of total variance)."""
     jet = propagate(step.x_scaler_, jet)
     means, mean = _means(step, jet, index, sums)
-    variances = [net.variance(jet, index, sums) for net in step._nets]
+    roots = [net.partial(jet, index)[1] for net in step._nets]
+    if sums is not None:
+        roots = [np.tensordot(sums, root, axes=1) for root in roots]
+    variances = [(root**2).sum(axis=-1) for root in roots]
     total = sum(w * (v + (f - mean) ** 2) for w, v, f in zip(step._weights, variances, means))
     return np.sqrt(total) * output_scale(step.y_scaler_, mean.shape[1])
 

@@ -1,14 +1,13 @@
 """The race of Bayesian nets: which of them compete, and how they are judged."""
 
-from dataclasses import dataclass
 from numbers import Integral
 from time import monotonic
 
 import numpy as np
 
-from ..solvers.evidence import stacking_weights
+from ..solvers.averaging import stacking_weights
 
-__all__ = ["Entrant", "Samples", "portfolio", "race"]
+__all__ = ["Entrant", "folds", "portfolio", "race"]
 
 # What competes where nothing is given: hidden layers, activation, frequency of a sine.
 CURVES = (
@@ -43,56 +42,12 @@ SPREADS = 2, 4  # standard deviations of the score within which a net, a setting
 LEAST_WEIGHT = 0.03  # of a net in the average, relative to that of the best
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Distinct scaled samples in a fixed order: no fit depends on the order of rows.
+def folds(n):
+    """Pairs (rows of a fold, those of all others) of n samples, always the same."""
+    from sklearn.model_selection import KFold  # not loaded with the package
 
-    Parameters
-    ----------
-    X : array of shape (n, p), or (n, p (1 + n_directions)) with directions beside it
-    y : array of shape (n, q), or (n, q (1 + n_directions)) with slopes beside it
-    weight : array of shape (n, 1) or of y's
-        What each entry of y counts.
-    n_directions : int
-    tied : bool
-        Whether an output's slopes have the noise precision of its values.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray
-    n_directions: int = 0
-    tied: bool = False
-
-    @classmethod
-    def distinct(cls, X, y, sample_weight, slopes=None):
-        """Samples whose copies are merged into one of their common weight."""
-        n_directions = 0 if slopes is None else slopes.n_directions
-        weight = np.ones(len(X)) if sample_weight is None else sample_weight
-        if slopes is not None:
-            X, y = slopes.places(X), slopes.targets(y)
-        shares = np.ones_like(y) if slopes is None else slopes.shares(np.ones(len(X)))
-        # The scaler's rounding of y does depend on the order of rows.
-        rows = np.column_stack([X, y.round(12), shares])
-        rows, copy = np.unique(rows, axis=0, return_inverse=True)
-        X, y, shares = np.split(rows, np.cumsum([X.shape[1], y.shape[1]]), axis=1)
-        weight = np.bincount(copy.ravel(), weight)[:, None] * shares
-        tied = n_directions > 0 and slopes.weight is not None
-        if tied:
-            weight[:, y.shape[1] // (1 + n_directions) :] *= slopes.weight
-        return cls(X, y, weight, n_directions, tied)
-
-    def part(self, rows):
-        """Some of the samples."""
-        columns = self.X[rows], self.y[rows], self.weight[rows]
-        return Samples(*columns, self.n_directions, self.tied)
-
-    def folds(self):
-        """Pairs (places of a fold, those of all other samples), always the same."""
-        from sklearn.model_selection import KFold  # not loaded with the package
-
-        split = KFold(min(FOLDS, len(self.X)), shuffle=True, random_state=0).split(self.X)
-        return [(fold, rest) for rest, fold in split]
+    split = KFold(min(FOLDS, n), shuffle=True, random_state=0).split(np.empty((n, 1)))
+    return [(fold, rest) for rest, fold in split]
 
 
 def portfolio(n_features, hidden_layers="auto", activation="auto", omega_0="auto"):
@@ -148,7 +103,7 @@ class Entrant:
 
     def __init__(self, build, samples, setting, rng):
         self.build, self.samples, self.setting, self.rng = build, samples, setting, rng
-        self.nets, self.log_densities, self.weight = [], np.full(len(samples.X), np.nan), 0.0
+        self.nets, self.log_densities, self.weight = [], np.full(len(samples), np.nan), 0.0
 
     def net(self, samples, like=None):
         """A new net of this setting, or one that goes on from another."""
@@ -184,11 +139,11 @@ class Entrant:
         """Fit the net of the i-th fold, and judge it: a large net in two rounds."""
         is_new = len(self.nets) == i
         if is_new:
-            self.nets.append(self.net(self.samples.part(rest)))
+            self.nets.append(self.net(self.samples[rest]))
         net = self.nets[i]
         first = max_iter if net.n_weights <= SMALL_NET else min(FIRST_STEPS, max_iter)
         net.run(first if is_new else max_iter - first)
-        densities = net.log_densities(self.samples.part(fold))
+        densities = net.log_densities(self.samples[fold])
         self.log_densities[fold] = np.nan_to_num(densities, nan=-1e300)  # NaN is not judged
 
     @property
@@ -238,10 +193,10 @@ def race(build, samples, settings, *, n_init, max_iter, time_budget, rng):
         return monotonic() < deadline
 
     entrants = [Entrant(build, samples, setting, rng) for setting in settings]
-    if len(entrants) == 1 or len(samples.X) == 1:
+    if len(entrants) == 1 or len(samples) == 1:
         entrants = near = entrants[:1]
     else:
-        entrants = _judged(entrants, samples.folds(), max_iter, in_time)
+        entrants = _judged(entrants, folds(len(samples)), max_iter, in_time)
         least = entrants[0].score - SPREADS[1] * entrants[0].spread
         near = [entrant for entrant in entrants[:FINALISTS] if entrant.score >= least]
     fitted = []

@@ -7,7 +7,8 @@ from math import pi, sqrt
 import scipy.special
 from array_api_compat import array_namespace
 
-from .jet import Jet, product_part, solve, square_part
+from .jet import Jet, solve
+from .parts import product_part, square_part
 
 __all__ = ["ACTIVATIONS", "RATIONAL_DENOMINATOR", "RATIONAL_NUMERATOR", "Activation"]
 
@@ -56,19 +57,29 @@ def _swish(z: Jet) -> Jet:
     return z * _sigmoid(z)
 
 
-def _gelu(z: Jet) -> Jet:
+def _normal(z: Jet) -> list[Jet]:
+    """The normal distribution and its density."""
+
     def density_slope(parts, k):  # φ' = -z φ
         return product_part(z.parts, parts[1], k, z.n_variables, scale=-1)
 
     density = array_namespace(z.value).exp(-0.5 * z.value**2) / sqrt(2 * pi)
     values = [_special(z.value).ndtr(z.value), density]
-    return z * solve(z, values, [lambda parts, k: parts[1][k], density_slope])[0]
+    return solve(z, values, [lambda parts, k: parts[1][k], density_slope])
+
+
+def _gelu(z: Jet) -> Jet:
+    return z * _normal(z)[0]
+
+
+def _sin_cos(z: Jet) -> list[Jet]:
+    xp = array_namespace(z.value)
+    slopes = [lambda parts, k: parts[1][k], lambda parts, k: -parts[0][k]]
+    return solve(z, [xp.sin(z.value), xp.cos(z.value)], slopes)
 
 
 def _sine(z: Jet) -> Jet:
-    xp = array_namespace(z.value)
-    slopes = [lambda parts, k: parts[1][k], lambda parts, k: -parts[0][k]]
-    return solve(z, [xp.sin(z.value), xp.cos(z.value)], slopes)[0]
+    return _sin_cos(z)[0] if z.order else z.map_parts(array_namespace(z.value).sin)
 
 
 def _softplus(z: Jet) -> Jet:
@@ -107,6 +118,59 @@ def _identity(z: Jet) -> Jet:
     return z
 
 
+def _constant(value, like: Jet) -> Jet:
+    return Jet.constant(value, like.order, like.n_variables)
+
+
+def _relu_derivative(z, h):
+    return _constant(_step(z.value), z)
+
+
+def _tanh_derivative(z, h):
+    return 1 - h.square()
+
+
+def _sigmoid_derivative(z, h):
+    return h - h.square()
+
+
+def _swish_derivative(z, h):
+    s = _sigmoid(z)
+    return s + h - h * s
+
+
+def _gelu_derivative(z, h):
+    distribution, density = _normal(z)
+    return distribution + z * density
+
+
+def _sine_derivative(z, h):
+    return _sin_cos(z)[1]
+
+
+def _softplus_derivative(z, h):
+    return _sigmoid(z)
+
+
+def _elu_derivative(z, h):
+    return h * (1 - _step(z.value)) + 1
+
+
+def _mish_derivative(z, h):
+    t = _tanh(_softplus(z))
+    return t + z * (1 - t.square()) * _sigmoid(z)
+
+
+def _rational_derivative(z, h):
+    a, b, c, _ = RATIONAL_NUMERATOR
+    p, _, q = RATIONAL_DENOMINATOR
+    return (_horner((3 * a, 2 * b, c), z) - z * h * (2 * p)) / (z.square() * p + q)
+
+
+def _identity_derivative(z, h):
+    return _constant(array_namespace(z.value).ones_like(z.value), z)
+
+
 @dataclass(frozen=True)
 class Activation:
     """What an activation function is called elsewhere, and how a jet passes through it.
@@ -118,6 +182,8 @@ class Activation:
     keras_name : str
         Name of a Keras activation, or of a function in the TensorFlow backend.
     taylor : callable, Jet -> Jet
+    derivative : callable, (Jet, Jet) -> Jet
+        The function's derivative, from the jets of its argument and of its value.
     piecewise_linear : bool
         Whether it bends only at kinks, so that all its derivatives above the first vanish
         almost everywhere though the function is not linear.
@@ -126,19 +192,20 @@ class Activation:
     torch_name: str
     keras_name: str
     taylor: Callable[[Jet], Jet]
+    derivative: Callable[[Jet, Jet], Jet]
     piecewise_linear: bool = False
 
 
 ACTIVATIONS = {
-    "relu": Activation("ReLU", "relu", _relu, piecewise_linear=True),
-    "tanh": Activation("Tanh", "tanh", _tanh),
-    "sigmoid": Activation("Sigmoid", "sigmoid", _sigmoid),
-    "swish": Activation("SiLU", "silu", _swish),
-    "gelu": Activation("GELU", "gelu", _gelu),
-    "sine": Activation("Sine", "sine", _sine),
-    "softplus": Activation("Softplus", "softplus", _softplus),
-    "elu": Activation("ELU", "elu", _elu),
-    "mish": Activation("Mish", "mish", _mish),
-    "rational": Activation("Rational", "rational", _rational),
-    "identity": Activation("Identity", "linear", _identity),
+    "relu": Activation("ReLU", "relu", _relu, _relu_derivative, piecewise_linear=True),
+    "tanh": Activation("Tanh", "tanh", _tanh, _tanh_derivative),
+    "sigmoid": Activation("Sigmoid", "sigmoid", _sigmoid, _sigmoid_derivative),
+    "swish": Activation("SiLU", "silu", _swish, _swish_derivative),
+    "gelu": Activation("GELU", "gelu", _gelu, _gelu_derivative),
+    "sine": Activation("Sine", "sine", _sine, _sine_derivative),
+    "softplus": Activation("Softplus", "softplus", _softplus, _softplus_derivative),
+    "elu": Activation("ELU", "elu", _elu, _elu_derivative),
+    "mish": Activation("Mish", "mish", _mish, _mish_derivative),
+    "rational": Activation("Rational", "rational", _rational, _rational_derivative),
+    "identity": Activation("Identity", "linear", _identity, _identity_derivative),
 }

@@ -4,7 +4,8 @@ import numpy as np
 from scipy import special
 
 from .activations import ACTIVATIONS
-from .jet import Jet, product_part, solve, square_part
+from .jet import Jet, solve
+from .parts import product_part, square_part
 
 __all__ = [
     "absolute",

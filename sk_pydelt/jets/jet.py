@@ -1,93 +1,20 @@
 """Truncated Taylor arithmetic: all partial derivatives of a batch of maps, up to an order."""
 
-from functools import lru_cache
-from itertools import combinations_with_replacement
 from math import factorial, prod
 from numbers import Integral
 
 from array_api_compat import array_namespace
 
-__all__ = ["Jet", "multi_indices", "product_part", "solve", "square_part"]
+from .parts import (
+    add_homogeneous,
+    multi_indices,
+    positions,
+    product_part,
+    square_part,
+    tensor_table,
+)
 
-
-@lru_cache(maxsize=256)
-def multi_indices(n_variables, degree):
-    """Every multi-index of one degree, in lexicographic order.
-
-    >>> multi_indices(2, 2)
-    ((2, 0), (1, 1), (0, 2))
-    """
-    picks = combinations_with_replacement(range(n_variables), degree)
-    return tuple(tuple(pick.count(i) for i in range(n_variables)) for pick in picks)
-
-
-@lru_cache(maxsize=256)
-def _positions(n_variables, degree):
-    """The place of each multi-index in `multi_indices`."""
-    return {alpha: i for i, alpha in enumerate(multi_indices(n_variables, degree))}
-
-
-@lru_cache(maxsize=256)
-def _factor_pairs(n_variables, left, right):
-    """For each multi-index of degree left + right, the pairs of places that add up to it."""
-    place = _positions(n_variables, left + right)
-    pairs = [[] for _ in place]
-    for i, beta in enumerate(multi_indices(n_variables, left)):
-        for j, gamma in enumerate(multi_indices(n_variables, right)):
-            pairs[place[tuple(b + g for b, g in zip(beta, gamma))]].append((i, j))
-    return tuple(map(tuple, pairs))
-
-
-@lru_cache(maxsize=256)
-def _tensor_table(n_variables, degree):
-    """Place and factorial of the multi-index behind each entry of a full derivative tensor."""
-    place = _positions(n_variables, degree)
-    entries = [()]
-    for _ in range(degree):
-        entries = [(*entry, i) for entry in entries for i in range(n_variables)]
-    alphas = [tuple(entry.count(i) for i in range(n_variables)) for entry in entries]
-    return [place[alpha] for alpha in alphas], [prod(map(factorial, alpha)) for alpha in alphas]
-
-
-def _add_product(total, scale, a, b):
-    """total + scale * a * b, in one pass over memory where the library offers it."""
-    if total is None:
-        return a * b if scale == 1 else scale * a * b
-    if hasattr(total, "addcmul_"):
-        return total.addcmul_(a, b, value=scale)
-    total += a * b if scale == 1 else scale * (a * b)
-    return total
-
-
-def _add_homogeneous(total, scale, a, b, left, right, n_variables):
-    """Add scale times the product of two homogeneous parts of degrees left and right."""
-    if n_variables == 1 or left == 0 or right == 0:
-        return _add_product(total, scale, a, b)
-    rows = []
-    for row, pairs in enumerate(_factor_pairs(n_variables, left, right)):
-        cell = None if total is None else total[row, ...]
-        for i, j in pairs:
-            cell = _add_product(cell, scale, a[i, ...], b[j, ...])
-        rows.append(cell)
-    return array_namespace(a).stack(rows) if total is None else total
-
-
-def product_part(a, b, k, n_variables, *, total=None, scale=1):
-    """Part of degree k of the product of two lists of parts, added to `total` in place."""
-    for i in range(max(0, k - len(b) + 1), min(k, len(a) - 1) + 1):
-        total = _add_homogeneous(total, scale, a[i], b[k - i], i, k - i, n_variables)
-    return total
-
-
-def square_part(a, k, n_variables, *, scale=1):
-    """Part of degree k of the square of a list of parts, each mixed product taken once."""
-    total = None
-    for i in range(max(0, k - len(a) + 1), (k + 1) // 2):
-        total = _add_homogeneous(total, 2 * scale, a[i], a[k - i], i, k - i, n_variables)
-    if k % 2 == 0 and k // 2 < len(a):
-        middle = a[k // 2], a[k // 2], k // 2, k // 2
-        total = _add_homogeneous(total, scale, *middle, n_variables)
-    return total
+__all__ = ["Jet", "solve"]
 
 
 def solve(z, values, slopes):
@@ -122,7 +49,7 @@ def solve(z, values, slopes):
             total = None
             for j in range(1, min(k, z.degree) + 1):
                 factors = z.parts[j], derivative[k - j]
-                total = _add_homogeneous(total, j / k, *factors, j, k - j, z.n_variables)
+                total = add_homogeneous(total, j / k, *factors, j, k - j, z.n_variables)
             parts.append(total)
     return [Jet(parts, z.order, z.n_variables) for parts in found]
 
@@ -364,14 +291,14 @@ class Jet:
         """One mixed partial derivative: shape (n, m)."""
         multi_index = tuple(multi_index)
         k = sum(multi_index)
-        row = _positions(self.n_variables, k)[multi_index]
+        row = positions(self.n_variables, k)[multi_index]
         return self._part(k)[row, ...] * float(prod(map(factorial, multi_index)))
 
     def tensor(self, k):
         """All derivatives of order k: shape (n, m, q, …, q) with k trailing axes."""
         xp = array_namespace(self.value)
         part = self._part(k)
-        places, factorials = _tensor_table(self.n_variables, k)
+        places, factorials = tensor_table(self.n_variables, k)
         scale = xp.asarray(factorials, dtype=part.dtype, device=part.device)
         entries = part[xp.asarray(places, device=part.device), ...] * scale[:, None, None]
         entries = xp.moveaxis(entries, 0, -1)

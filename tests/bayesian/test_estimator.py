@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -18,6 +17,7 @@ from sk_pydelt import (
     hessian,
     jacobian,
 )
+from sk_pydelt.bayesian.problem import NetProblem
 from sk_pydelt.jets import Jet
 
 
@@ -62,22 +62,18 @@ def brute_force(model, X, index, n=4000):
     scaled = Jet([p * model.x_scaler_.scale_ for p in jet.parts], jet.order, jet.n_variables)
     scaled.parts[0] = scaled.parts[0] + model.x_scaler_.min_
     means, variances = [], []
-    for net in model._nets:
-        w = torch.nn.utils.parameters_to_vector(net.module.parameters()).clone()
-        root = net.root.numpy()
-        s, V = net.singular_values.numpy(), net.basis.numpy()
-        middle = np.eye(len(root)) - (V * (s**2 / (1 + s**2))) @ V.T
-        covariance = root[:, None] * middle * root
-        means.append(net.propagate(scaled).partial(index))
+    for posterior in model._nets:
+        layout, w = posterior.net, posterior.w
+        problem = NetProblem(layout, posterior.samples)
+        J = problem.at(w).jacobian().dense()
+        precision = np.broadcast_to(posterior.beta, problem.y.shape).ravel()
+        H = (J.T * precision) @ J + np.diag(posterior.alpha[problem.groups])
+        covariance = np.linalg.inv(H)
+        means.append(posterior.propagate(scaled).partial(index))
         columns = []
         for step in 1e-5 * np.eye(len(w)):  # the derivative by each weight, by differences
-            sides = []
-            for sign in (1, -1):
-                moved = w + sign * torch.tensor(step)
-                torch.nn.utils.vector_to_parameters(moved, net.module.parameters())
-                sides.append(net.propagate(scaled).partial(index))
+            sides = [layout.forward(w + s * step, scaled).result.partial(index) for s in (1, -1)]
             columns.append((sides[0] - sides[1]) / 2e-5)
-        torch.nn.utils.vector_to_parameters(w, net.module.parameters())
         deviation = rng.multivariate_normal(np.zeros(len(w)), covariance, n)
         variances.append((np.stack(columns, axis=-1) @ deviation.T).var(axis=-1))
     within = np.average(variances, axis=0, weights=model._weights)
@@ -151,7 +147,7 @@ def test_the_variance_is_that_of_the_mixture_of_nets():
     far = np.linspace(-3, 9, 24)[:, None]
     jet = Jet.variables(model.x_scaler_.transform(far), 1)
     means = np.array([net.propagate(jet).partial((1,)) for net in model._nets])
-    variances = np.array([net.variance(jet, (1,)) for net in model._nets])
+    variances = np.array([(net.partial(jet, (1,))[1] ** 2).sum(axis=-1) for net in model._nets])
     assert len(means) > 2
     second = np.average(means**2 + variances, axis=0, weights=model._weights)
     expected = np.sqrt(second - np.average(means, axis=0, weights=model._weights) ** 2)

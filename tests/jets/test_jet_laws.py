@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from sk_pydelt.jets.jet import Jet, multi_indices, product_part
+from sk_pydelt.jets import Jet, multi_indices
+from sk_pydelt.jets.parts import product_part
 
 MAX_ORDER = {1: 5, 2: 3, 3: 2}
 ELEMENTS = st.floats(-2, 2, allow_subnormal=False)

@@ -4,9 +4,12 @@ import torch
 from skorch.callbacks import Callback
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from ...solvers.levenberg_marquardt import LevenbergMarquardt, linearise
+from ...solvers.levenberg_marquardt import LevenbergMarquardt
+from ...solvers.threads import one_blas_thread
+from ..least_squares import NetLeastSquares
+from .arrays import as_array
 from .skorch_net import SkorchNet
-from .slopes import weight_function
+from .slopes import jet_of_places, weight_function
 
 __all__ = ["LevenbergMarquardtNet", "StopWhenDone"]
 
@@ -14,33 +17,50 @@ __all__ = ["LevenbergMarquardtNet", "StopWhenDone"]
 class LevenbergMarquardtNet(SkorchNet):
     """A skorch regressor whose training step is one of Levenberg–Marquardt.
 
-    The loss is that of `SkorchNet`. Skorch's own optimizer is not used.
+    The loss is that of `SkorchNet`. Skorch's own optimizer is not used. On the processor steps are
+    taken by NumPy and LAPACK, on other devices by torch.
     """
 
     def initialize_module(self):
         super().initialize_module()
-        self.search_ = LevenbergMarquardt()
+        self.search_ = None  # until the first step shows the samples
         return self
 
     def train_step(self, batch, **fit_params):
         """One accepted step; the loss returned is that of the weights before."""
         if self.module_.training:
             self._set_training(False)  # nothing random: losses are compared to the last digit
-        with torch.no_grad():
-            if getattr(self, "problem_", None) is None:  # the batch is all samples, always
-                function = weight_function(self.module_, self.n_directions)
-                self.problem_ = _Problem(self.module_, function, *batch, self.alpha)
-            problem = self.problem_
-            w = problem.weights.read()
-            loss, equations = problem.linearise(w)
-            bends = problem.residuals if w.dtype is torch.float64 else None  # else rounded away
-            functions = problem.evaluate, problem.prior, bends
-            new, _ = self.search_.step(w, float(loss), equations, *functions)
-            problem.weights.write(new)
-        return {"loss": loss}
+        with torch.no_grad(), one_blas_thread(self._multiplications(batch)):
+            if self.search_ is None:
+                self._begin(*batch)
+            w = self.weights_.read()
+            if w is not self.point_.w:  # a callback has changed them
+                self.point_ = self.search_.problem.at(w)
+            loss = self.point_.loss
+            self.point_ = self.search_.step(self.point_)
+            self.weights_.write(self.point_.w)
+        return {"loss": torch.tensor(loss, dtype=torch.float64)}
+
+    def _multiplications(self, batch):
+        n, n_weights = batch[1][0].numel(), sum(p.numel() for p in self.module_.parameters())
+        return n * n_weights * min(n, n_weights)
+
+    def _begin(self, X, y_and_weight):
+        y, *weight = map(as_array, y_and_weight)
+        self.weights_ = _Weights(self.module_)
+        problem = NetLeastSquares(
+            weight_function(self.module_),
+            jet_of_places(X, self.n_directions).map_parts(as_array),
+            y,
+            weight[0] if weight else None,
+            self.weights_.penalties(self.alpha) if self.alpha else None,
+        )
+        self.search_, self.point_ = LevenbergMarquardt(problem), problem.at(self.weights_.read())
 
     def on_train_end(self, net, **kwargs):
-        self.problem_ = None  # it holds the samples
+        self.weights_ = self.point_ = None  # they hold the samples
+        if self.search_ is not None:
+            self.search_.problem = None
         super().on_train_end(net, **kwargs)
 
 
@@ -54,57 +74,33 @@ class _Weights:
     def _bind(self):
         self.vector = parameters_to_vector(self.parameters)
         vector_to_parameters(self.vector, self.parameters)
-        self.places = self._places()
-        self.w = self.vector.clone()
+        self.addresses = self._addresses()
+        self._copy()
 
-    def _places(self):
+    def _copy(self):
+        self.written = self.vector.clone()
+        self.w = as_array(self.written)
+
+    def _addresses(self):
         return [p.data_ptr() for p in self.parameters]
 
     def read(self):
-        """The weights (P,): the very tensor last written, if nobody has changed them since."""
-        if self._places() != self.places:  # a callback has put other tensors there
+        """The weights (P,): the very array last written, if nobody has changed them since."""
+        if self._addresses() != self.addresses:  # a callback has put other tensors there
             self._bind()
-        elif not torch.equal(self.vector, self.w):
-            self.w = self.vector.clone()
+        elif not torch.equal(self.vector, self.written):
+            self._copy()
         return self.w
 
     def write(self, w):
-        self.vector.copy_(w)
-        self.w = w
+        """Make w the weights of the module."""
+        self.written, self.w = torch.as_tensor(w), w
+        self.vector.copy_(self.written)
 
-
-class _Problem:
-    """The loss of a module as a sum of squares of scaled residuals and of weights."""
-
-    def __init__(self, module, function, X, y_and_weight, alpha):
-        self.weights, self.function = _Weights(module), function
-        y, *weight = y_and_weight
-        scale = ((weight[0] if weight else torch.ones_like(y[:, :1])) / y.numel()).sqrt()
-        self.X, self.y, self.scale = X, y, scale
-        parts = [torch.full_like(p, alpha * (p.ndim > 1)) for p in self.weights.parameters]
-        self.prior = parameters_to_vector(parts) if alpha else None
-
-    def evaluate(self, w):
-        return float(self._loss(w, self.residuals(w)))
-
-    def residuals(self, w):
-        """Scaled errors at w, (n m,)."""
-        return (self.scale * (self.function.values(w, self.X) - self.y)).flatten()
-
-    def _loss(self, w, residuals):
-        squares = residuals @ residuals
-        return squares if self.prior is None else squares + self.prior @ w**2
-
-    def linearise(self, w):
-        def rows(part):
-            whole = part == slice(None)  # and not a view of all: its values at w are known
-            X, y, scale = (a if whole else a[part] for a in (self.X, self.y, self.scale))
-            values, jacobian = self.function.jacobian(w, X)
-            scale = scale.expand_as(values)
-            return jacobian.scaled(scale.flatten()), (scale * (values - y)).flatten()
-
-        equations = linearise(rows, *self.y.shape, len(w))
-        return self._loss(w, equations.r), equations
+    def penalties(self, alpha):
+        """What the square of each weight counts: alpha for matrices, nothing for biases."""
+        parts = [torch.full_like(p, alpha * (p.ndim > 1)) for p in self.parameters]
+        return as_array(parameters_to_vector(parts))
 
 
 class StopWhenDone(Callback):

@@ -4,168 +4,104 @@ A row of *places* is a row of X with directions beside it; a row of outputs is t
 the slopes along each direction beside them.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from ...jets import Jet
-from ...jets.activations import ACTIVATIONS
-from ...solvers.levenberg_marquardt import DenseJacobian
-from .jacobian import ModuleFunction, PerceptronFunction
+from ...jets.jacobian import DenseJacobian
+from ...jets.perceptron import Perceptron
+from ..least_squares import WeightFunction
+from .arrays import as_array
 from .perceptron import MultilayerPerceptron
 
-__all__ = ["partial_jacobians", "values_and_slopes", "weight_function"]
+__all__ = ["ModuleFunction", "jet_of_places", "values_and_slopes", "weight_function"]
 
 
-def _split(places, n_directions):
-    """X (n, p) and the directions (n, n_directions, p)."""
+def jet_of_places(places: torch.Tensor, n_directions: int) -> Jet:
+    """The jet of X (n, p) along the directions beside it, of order 0 where there are none."""
+    if not n_directions:
+        return Jet.constant(places, 0, 1)
     p = places.shape[1] // (1 + n_directions)
-    return places[:, :p], places[:, p:].reshape(-1, n_directions, p)
+    directions = places[:, p:].reshape(-1, n_directions, p)
+    return Jet([places[None, :, :p], directions.movedim(1, 0)], 1, n_directions)
 
 
-def _jet(places, n_directions):
-    X, directions = _split(places, n_directions)
-    return Jet([X[None], directions.movedim(1, 0)], 1, n_directions)
-
-
-def _columns(jet):
-    """Values and slopes beside each other: (n, m (1 + n_directions))."""
-    return torch.cat(list(jet.parts)).movedim(0, 1).flatten(1)
-
-
-def values_and_slopes(module, places, n_directions):
+def values_and_slopes(module: nn.Module, places: torch.Tensor, n_directions: int) -> torch.Tensor:
     """Values of a net, with slopes beside them: (n, m (1 + n_directions))."""
     if not n_directions:
         return module(places)
+    jet = jet_of_places(places, n_directions)
     if isinstance(module, MultilayerPerceptron):
-        return _columns(module.propagate(_jet(places, n_directions)))
-    return _by_forward_mode(module, places, n_directions)
+        return torch.cat(list(module.propagate(jet).parts)).movedim(0, 1).flatten(1)
+    return _by_forward_mode(module, jet)
 
 
-def _by_forward_mode(function, places, n_directions):
-    X, directions = _split(places, n_directions)
-    pairs = [torch.func.jvp(function, (X,), (v,)) for v in directions.unbind(1)]
+def _by_forward_mode(function, jet):
+    """Values and slopes beside each other, of a function of rows."""
+    if not jet.order:
+        return function(jet.value)
+    pairs = [torch.func.jvp(function, (jet.value,), (v,)) for v in jet.parts[1]]
     return torch.cat([pairs[0][0], *(slope for _, slope in pairs)], dim=1)
 
 
-def weight_function(module, n_directions=0):
-    """A module as a function of its weights: `values(w, X)` and `jacobian(w, X)`."""
-    perceptron = isinstance(module, MultilayerPerceptron)
-    function = (PerceptronFunction if perceptron else ModuleFunction)(module)
-    if not n_directions:
-        return function
-    return (PerceptronSlopes if perceptron else ModuleSlopes)(function, n_directions)
+def weight_function(module: nn.Module) -> WeightFunction:
+    """A module as a function of its weights."""
+    if not isinstance(module, MultilayerPerceptron):
+        return ModuleFunction(module)
+    dense = [layer for layer in module.layers if isinstance(layer, nn.Linear)]
+    widths = (dense[0].in_features, *(layer.out_features for layer in dense))
+    return Perceptron(widths, module.activation)
 
 
-class PerceptronSlopes:
-    """Values and slopes of a perceptron as a function of its weights.
-
-    Parameters
-    ----------
-    function : PerceptronFunction
-    n_directions : int
-    """
-
-    def __init__(self, function, n_directions):
-        self.function, self.shapes = function, function.shapes
-        self.n_directions = n_directions
-
-    def values(self, w, places):
-        """Outputs (n, m (1 + n_directions)) with the weights w (P,)."""
-        layers, taylor = self.function.layers(w), self.function.taylor
-        return _columns(_Pass(layers, taylor, _jet(places, self.n_directions)).result)
-
-    def jacobian(self, w, places):
-        """Outputs, and the Jacobian (n m (1 + n_directions), P) of all of them."""
-        with torch.enable_grad():
-            layers, taylor = self.function.layers(w), self.function.taylor
-            done = _Pass(layers, taylor, _jet(places, self.n_directions), watched=True)
-            outputs = _columns(done.result)
-            J = torch.stack([done.jacobian(column) for column in outputs.unbind(1)], dim=1)
-        return outputs.detach(), DenseJacobian(J.flatten(0, 1))
-
-
-class ModuleSlopes:
-    """Values and slopes of a user's own module as a function of its weights.
+class ModuleFunction:
+    """A user's own module as a function of its weights, differentiated by torch.func.
 
     Parameters
     ----------
-    function : ModuleFunction
-    n_directions : int
+    module : torch.nn.Module
     """
 
-    def __init__(self, function, n_directions):
-        self.function, self.shapes = function, function.shapes
-        self.n_directions = n_directions
+    def __init__(self, module: nn.Module):
+        self.module = module
+        self.names, parameters = zip(*module.named_parameters())
+        self.shapes = [p.shape for p in parameters]
+        self.device = parameters[0].device
 
-    def values(self, w, places):
-        """Outputs (n, m (1 + n_directions)) with the weights w (P,)."""
-        return _by_forward_mode(lambda X: self.function.values(w, X), places, self.n_directions)
+    def __call__(self, w: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
+        """Values (n, m) at X (n, p) with the weights w (P,)."""
+        parts = w.split([shape.numel() for shape in self.shapes])
+        tensors = {n: part.view(s) for n, part, s in zip(self.names, parts, self.shapes)}
+        return torch.func.functional_call(self.module, tensors, (X,))
 
-    def jacobian(self, w, places):
-        """Outputs, and the Jacobian (n m (1 + n_directions), P) of all of them."""
-
-        def row(w, place):
-            outputs = self.values(w, place[None])[0]
-            return outputs, outputs
-
-        function = torch.func.vmap(torch.func.jacrev(row, has_aux=True), in_dims=(None, 0))
-        J, outputs = function(w, places)
-        return outputs.detach(), DenseJacobian(J.detach().flatten(0, 1))
+    def forward(self, w: Any, jet: Jet) -> "ModulePass":
+        """Pass a jet of places, of order 0 or 1, through the net with the weights w (P,)."""
+        tensors = jet.map_parts(lambda part: torch.as_tensor(part, device=self.device))
+        return ModulePass(self, torch.as_tensor(w, device=self.device), tensors)
 
 
-class _Pass:
-    r"""A jet's way through dense layers, kept for derivatives by the weights.
+class ModulePass:
+    """A user's module at some weights and places."""
 
-    With :math:`\delta_\alpha` the derivative of an output by the Taylor coefficients of a layer's
-    sums :math:`z_\alpha = W h_\alpha + b [\alpha = 0]`, its derivative by W is
-    :math:`\sum_\alpha \delta_\alpha h_\alpha^T`.
-    """
+    def __init__(self, function: ModuleFunction, w: torch.Tensor, jet: Jet):
+        self.function, self.w, self.jet = function, w, jet
 
-    def __init__(self, layers, taylor, jet, watched=False):
-        self.inputs, self.sums = [], []
-        for i, (weight, bias) in enumerate(layers):
-            jet = taylor(jet) if i else jet
-            self.inputs.append(jet)
-            jet = jet @ weight.T + bias
-            if watched:
-                jet = jet.map_parts(lambda p: p if p.requires_grad else p.requires_grad_())
-            self.sums.append(jet.parts)
-        self.result = jet
+    def _columns(self, w, jet):
+        return _by_forward_mode(lambda X: self.function(w, X), jet)
 
-    def jacobian(self, column):
-        """Derivatives (n, P) of an output (n,) by the weights, in one backward pass."""
-        flat = [part for parts in self.sums for part in parts]
-        if not column.requires_grad:  # beyond the degree of an affine net
-            sizes = (s[0].shape[2] * (h.value.shape[1] + 1) for s, h in zip(self.sums, self.inputs))
-            return column.new_zeros((len(column), sum(sizes)))
-        found = iter(torch.autograd.grad(column.sum(), flat, retain_graph=True, allow_unused=True))
-        blocks = []
-        for h, parts in zip(self.inputs, self.sums):
-            blocks += _layer_block(h, parts[0], [next(found) for _ in parts])
-        return torch.cat(blocks, dim=1)
+    def columns(self) -> Any:
+        """Values, with slopes along each variable of the jet beside them: (n, m (1 + q))."""
+        return as_array(self._columns(self.w, self.jet))
 
+    def jacobian(self) -> DenseJacobian:
+        """Derivatives of `columns`, row by row, by the weights: (n m (1 + q), P)."""
 
-def _layer_block(h, value, deltas):
-    """The part of the Jacobian that belongs to a layer's weights, and that of its biases."""
-    n, n_out = value.shape[1:]
-    weight = value.new_zeros((n, n_out, h.value.shape[1]))
-    for part, delta in zip(h.parts, deltas):
-        if delta is not None:
-            weight = weight + torch.einsum("tno,tni->noi", delta, part.detach())
-    bias = value.new_zeros((n, n_out)) if deltas[0] is None else deltas[0][0]
-    return weight.flatten(1), bias
+        def row(w, *parts):
+            jet = Jet([part[:, None] for part in parts], self.jet.order, self.jet.n_variables)
+            return self._columns(w, jet)[0]
 
-
-def partial_jacobians(module, jet, index):
-    """Derivatives of one partial derivative by the weights, all rows in one backward pass.
-
-    Yields
-    ------
-    tensor of shape (n, P), for each output
-    """
-    layers = [(a.weight, a.bias) for a in module.layers if isinstance(a, nn.Linear)]
-    with torch.enable_grad():
-        done = _Pass(layers, ACTIVATIONS[module.activation].taylor, jet, watched=True)
-        target = done.result.partial(index)
-    for column in target.unbind(1):
-        yield done.jacobian(column)
+        in_dims = (None, *(1 for _ in self.jet.parts))
+        function = torch.func.vmap(torch.func.jacrev(row), in_dims=in_dims)
+        J = function(self.w, *self.jet.parts)
+        return DenseJacobian(as_array(J.flatten(0, 1)))

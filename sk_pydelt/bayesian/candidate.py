@@ -1,0 +1,130 @@
+"""A net that is fitted to samples by evidence, and judged by others."""
+
+from math import pi
+
+import numpy as np
+
+from ..jets.perceptron import Perceptron, initial_layers
+from ..samples import Samples
+from ..solvers.evidence import EvidenceFit, evidence_steps, held_out_densities, whitened_svd
+from ..solvers.threads import one_blas_thread
+from .posterior import Posterior
+from .problem import BLOCK_ENTRIES, NetProblem
+
+__all__ = ["Candidate"]
+
+
+class Candidate:
+    """A net that is fitted to samples by evidence.
+
+    Parameters
+    ----------
+    samples : Samples
+    hidden_layers : tuple of int
+    activation : str
+    omega_0 : float
+    seed : int
+    like : Candidate, default=None
+        One of the same setting, fitted to other samples, from where this one goes on.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        *,
+        hidden_layers: tuple[int, ...],
+        activation: str,
+        omega_0: float,
+        seed: int,
+        like: "Candidate | None" = None,
+    ):
+        widths = (samples.X.shape[1], *hidden_layers, samples.y.shape[1])
+        self.problem = NetProblem(Perceptron(widths, activation), samples)
+        if like is None:
+            layers = initial_layers(widths, activation, omega_0, seed)
+            w = np.concatenate([part.ravel() for layer in layers for part in layer])
+            self.fit = self.problem.first_fit(w)
+        else:
+            self.fit = EvidenceFit(self.problem.at(like.fit.w), like.fit.alpha, like.fit.beta)
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights and biases."""
+        return self.problem.net.n_weights
+
+    def run(self, n_iter: int) -> None:
+        """Go on with the fit for some steps."""
+        with one_blas_thread(self.problem.work):
+            self.fit = evidence_steps(self.problem, self.fit, n_iter)
+
+    def log_densities(self, samples: Samples) -> np.ndarray:
+        """Log predictive densities of other samples, summed over the outputs: (n,)."""
+        rows = max(1, BLOCK_ENTRIES // (self.n_weights * samples.targets.shape[1]))
+        starts = range(0, len(samples), rows)
+        with one_blas_thread(self.problem.work):
+            posterior = self.posterior()
+            blocks = (samples[start : start + rows] for start in starts)
+            return np.concatenate([self._log_densities(posterior, block) for block in blocks])
+
+    def _log_densities(self, posterior, samples):
+        forward, y = self.problem.net.forward(self.fit.w, samples.jet), samples.targets
+        with np.errstate(divide="ignore", invalid="ignore"):
+            noise = 1 / (self.fit.beta * samples.counts)  # infinite where nothing is known
+            variance = posterior.variances(forward.jacobian().dense()).reshape(y.shape) + noise
+            density = -0.5 * ((y - forward.columns()) ** 2 / variance + np.log(2 * pi * variance))
+        return np.where(np.isfinite(noise), density, 0.0).sum(axis=1)
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood, in Laplace's approximation."""
+        return self.fit.log_evidence
+
+    @property
+    def spread(self) -> float:
+        """By how much the log density varies by chance.
+
+        That of γ fitted parameters has half a χ² of γ degrees of freedom.
+        """
+        return float(np.sqrt(self.fit.dof.sum() / 2))
+
+    def held_out(self) -> float:
+        """Log density of samples held out of the linearised net."""
+        counts = self.problem.row_scale
+        with one_blas_thread(self.problem.work):
+            return float(self._held_out().sum() + np.log(counts[counts > 0]).sum())
+
+    def _held_out(self):
+        U, s, basis = whitened_svd(self.problem, self.fit)
+        left = 1 / (1 + s**2)
+        targets, modes = self._whitened_rows(basis if U is None else None)
+        square = U is not None and U.shape[0] <= U.shape[1]
+        if U is None:
+            U = modes
+        shares = left if square else s**2 * left if modes is None else left
+        residuals = U @ (shares * (U.T @ targets))
+
+        def precision(positions):
+            block = (U[positions] * shares) @ U[positions].T
+            return block if square else np.eye(len(positions)) - block
+
+        residuals = (residuals if square else targets - residuals).reshape(self.problem.y.shape)
+        known = self.problem.row_scale > 0
+        return held_out_densities(precision, residuals, self.fit.beta, known=known)
+
+    def _whitened_rows(self, basis):
+        """Targets of the linearised net, (n m,), and the Jacobian times a basis, (n m, r)."""
+        problem, fit = self.problem, self.fit
+        root, scale = fit.alpha[problem.groups] ** 0.5, np.sqrt(fit.beta)
+        targets, modes = [], []
+        for rows, jacobian in fit.point.jacobians():
+            block = problem.y[rows]
+            jacobian = jacobian.scaled(np.broadcast_to(scale, block.shape).ravel())
+            errors = (fit.point.residuals[rows] * scale).ravel()
+            targets.append(errors - jacobian.times(fit.w))
+            modes += [(jacobian.dense() / root) @ basis] if basis is not None else []
+        return np.concatenate(targets), np.concatenate(modes) if modes else None
+
+    def posterior(self) -> Posterior:
+        """What is left of the candidate for predictions."""
+        problem, fit = self.problem, self.fit
+        return Posterior(problem.net, problem.samples, fit.w, fit.alpha, fit.beta)

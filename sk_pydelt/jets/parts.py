@@ -1,0 +1,140 @@
+"""Homogeneous parts of Taylor expansions: their multi-indices, products, and adjoints of these."""
+
+from functools import lru_cache
+from itertools import combinations_with_replacement
+from math import factorial, prod
+
+from array_api_compat import array_namespace
+
+__all__ = [
+    "add_homogeneous",
+    "multi_indices",
+    "positions",
+    "product_adjoint",
+    "product_part",
+    "square_part",
+    "tensor_table",
+]
+
+
+@lru_cache(maxsize=256)
+def multi_indices(n_variables, degree):
+    """Every multi-index of one degree, in lexicographic order.
+
+    >>> multi_indices(2, 2)
+    ((2, 0), (1, 1), (0, 2))
+    """
+    picks = combinations_with_replacement(range(n_variables), degree)
+    return tuple(tuple(pick.count(i) for i in range(n_variables)) for pick in picks)
+
+
+@lru_cache(maxsize=256)
+def positions(n_variables, degree):
+    """The place of each multi-index in `multi_indices`."""
+    return {alpha: i for i, alpha in enumerate(multi_indices(n_variables, degree))}
+
+
+@lru_cache(maxsize=256)
+def _factor_pairs(n_variables, left, right):
+    """For each multi-index of degree left + right, the pairs of places that add up to it."""
+    place = positions(n_variables, left + right)
+    pairs = [[] for _ in place]
+    for i, beta in enumerate(multi_indices(n_variables, left)):
+        for j, gamma in enumerate(multi_indices(n_variables, right)):
+            pairs[place[tuple(b + g for b, g in zip(beta, gamma))]].append((i, j))
+    return tuple(map(tuple, pairs))
+
+
+@lru_cache(maxsize=256)
+def tensor_table(n_variables, degree):
+    """Place and factorial of the multi-index behind each entry of a full derivative tensor."""
+    place = positions(n_variables, degree)
+    entries = [()]
+    for _ in range(degree):
+        entries = [(*entry, i) for entry in entries for i in range(n_variables)]
+    alphas = [tuple(entry.count(i) for i in range(n_variables)) for entry in entries]
+    return [place[alpha] for alpha in alphas], [prod(map(factorial, alpha)) for alpha in alphas]
+
+
+def _add_product(total, scale, a, b):
+    """total + scale * a * b, in one pass over memory where the library offers it."""
+    if total is None:
+        return a * b if scale == 1 else scale * a * b
+    if hasattr(total, "addcmul_"):
+        return total.addcmul_(a, b, value=scale)
+    total += a * b if scale == 1 else scale * (a * b)
+    return total
+
+
+def add_homogeneous(total, scale, a, b, left, right, n_variables):
+    """Add scale times the product of two homogeneous parts of degrees left and right."""
+    if n_variables == 1 or left == 0 or right == 0:
+        return _add_product(total, scale, a, b)
+    rows = []
+    for row, pairs in enumerate(_factor_pairs(n_variables, left, right)):
+        cell = None if total is None else total[row, ...]
+        for i, j in pairs:
+            cell = _add_product(cell, scale, a[i, ...], b[j, ...])
+        rows.append(cell)
+    return array_namespace(a).stack(rows) if total is None else total
+
+
+def product_part(a, b, k, n_variables, *, total=None, scale=1):
+    """Part of degree k of the product of two lists of parts, added to `total` in place."""
+    for i in range(max(0, k - len(b) + 1), min(k, len(a) - 1) + 1):
+        total = add_homogeneous(total, scale, a[i], b[k - i], i, k - i, n_variables)
+    return total
+
+
+def square_part(a, k, n_variables, *, scale=1):
+    """Part of degree k of the square of a list of parts, each mixed product taken once."""
+    total = None
+    for i in range(max(0, k - len(a) + 1), (k + 1) // 2):
+        total = add_homogeneous(total, 2 * scale, a[i], a[k - i], i, k - i, n_variables)
+    if k % 2 == 0 and k // 2 < len(a):
+        middle = a[k // 2], a[k // 2], k // 2, k // 2
+        total = add_homogeneous(total, scale, *middle, n_variables)
+    return total
+
+
+def product_adjoint(a, adjoint, n_variables):
+    r"""What the coefficients of a factor b count, from what those of the product a b count.
+
+    As :math:`(ab)_\gamma = \sum_\beta a_{\gamma - \beta} b_\beta`, that is
+    :math:`\sum_\gamma a_{\gamma - \beta}\, \bar c_\gamma`.
+
+    Parameters
+    ----------
+    a : list of arrays
+        Parts of the other factor; those that are missing are zero.
+    adjoint : list of arrays or None
+        :math:`\bar c`, by degree; None is zero.
+
+    Returns
+    -------
+    list of arrays or None
+        By degree, as long as `adjoint`.
+    """
+    found = []
+    for k in range(len(adjoint)):
+        total = None
+        for j in range(min(len(a), len(adjoint) - k)):
+            if adjoint[k + j] is not None:
+                term = _homogeneous_adjoint(a[j], adjoint[k + j], j, k, n_variables)
+                total = term if total is None else total + term
+        found.append(total)
+    return found
+
+
+def _homogeneous_adjoint(a, adjoint, left, right, n_variables):
+    """The part of degree `right`, from parts of degree `left` and left + right."""
+    xp = array_namespace(a)
+    if n_variables == 1 or left == 0:
+        return a * adjoint
+    if right == 0:
+        return xp.sum(a * adjoint, axis=0, keepdims=True)
+    rows = [0] * len(multi_indices(n_variables, right))
+    for row, pairs in enumerate(_factor_pairs(n_variables, left, right)):
+        for i, j in pairs:
+            rows[j] = rows[j] + a[i, ...] * adjoint[row, ...]
+    return xp.stack(rows)

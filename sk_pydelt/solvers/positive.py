@@ -1,0 +1,102 @@
+"""Symmetric positive definite matrices: factorised once, for solutions, inverse and determinant."""
+
+from typing import Any
+
+from array_api_compat import array_namespace, is_numpy_array
+
+__all__ = ["EigenFactor", "add_to_diagonal", "cholesky", "factorise"]
+
+
+def add_to_diagonal(A: Any, d: Any) -> Any:
+    """A (k, k), contiguous, with d, a number or (k,), added to its diagonal in place."""
+    A.reshape(-1)[:: A.shape[0] + 1] += d
+    return A
+
+
+def cholesky(A: Any) -> "LapackFactor | TorchFactor | None":
+    """The Cholesky factor of A (k, k); None where rounding has made A indefinite."""
+    return (LapackFactor if is_numpy_array(A) else TorchFactor).of(A)
+
+
+def factorise(A: Any) -> "LapackFactor | TorchFactor | EigenFactor":
+    """A symmetric positive (semi-)definite matrix A (k, k), by Cholesky or by its eigenvalues.
+
+    Where rounding has made A indefinite the smallest eigenvalues are raised to the rounding error
+    of the largest.
+    """
+    return cholesky(A) or EigenFactor(A)
+
+
+class LapackFactor:
+    """A Cholesky factor of a NumPy array, by LAPACK's potrf, potrs and potri.
+
+    Each method is one call: on small matrices the checks of `scipy.linalg` would cost more.
+    """
+
+    def __init__(self, factor: Any, routines: Any):
+        self._factor, self._potrs, self._potri = factor, *routines
+
+    @classmethod
+    def of(cls, A: Any) -> "LapackFactor | None":
+        """The factor of A, None where A is not positive definite."""
+        from scipy.linalg import lapack
+
+        kind = "s" if A.dtype.itemsize == 4 else "d"
+        potrf, *others = (getattr(lapack, kind + name) for name in ("potrf", "potrs", "potri"))
+        factor, failed = potrf(A.T, lower=1)  # of a symmetric matrix: A.T is in LAPACK's order
+        return None if failed else cls(factor, others)
+
+    def solve(self, b: Any) -> Any:
+        """A⁻¹ b, for b (k,)."""
+        return self._potrs(self._factor, b, lower=1)[0]
+
+    def inverse(self) -> Any:
+        """A⁻¹, (k, k)."""
+        inverse = self._potri(self._factor, lower=1)[0].T  # its upper triangle, zeros below
+        both = inverse + inverse.T
+        both.reshape(-1)[:: len(both) + 1] *= 0.5
+        return both
+
+    def log_determinant(self) -> float:
+        """log det A."""
+        xp = array_namespace(self._factor)
+        return 2 * float(xp.log(self._factor.diagonal()).sum())
+
+
+class TorchFactor:
+    """A Cholesky factor of a tensor, on its device."""
+
+    def __init__(self, factor: Any):
+        self._factor = factor
+
+    @classmethod
+    def of(cls, A: Any) -> "TorchFactor | None":
+        """The factor of A, None where A is not positive definite."""
+        factor, failed = array_namespace(A).linalg.cholesky_ex(A)
+        return None if failed else cls(factor)
+
+    def solve(self, b: Any) -> Any:
+        """A⁻¹ b, for b (k,)."""
+        return b[:, None].cholesky_solve(self._factor)[:, 0]
+
+    def inverse(self) -> Any:
+        """A⁻¹, (k, k)."""
+        return self._factor.cholesky_inverse()
+
+    def log_determinant(self) -> float:
+        """log det A."""
+        return 2 * float(self._factor.diagonal().log().sum())
+
+
+class EigenFactor:
+    """A matrix by its eigenvalues, none of which is below the rounding error of the largest."""
+
+    def __init__(self, A: Any):
+        xp = array_namespace(A)
+        values, self._vectors = xp.linalg.eigh(A)
+        floor = A.shape[0] * xp.finfo(A.dtype).eps * float(abs(values).max())
+        self._values = xp.clip(values, min=floor)
+
+    def solve(self, b: Any) -> Any:
+        """A⁻¹ b, for b (k,)."""
+        return self._vectors @ ((self._vectors.T @ b) / self._values)

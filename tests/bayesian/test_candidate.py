@@ -1,0 +1,105 @@
+"""A net fitted by evidence, and judged by samples that it has not seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import norm
+from sklearn.linear_model import BayesianRidge
+
+from sk_pydelt.bayesian import candidate as candidate_module
+from sk_pydelt.bayesian import problem as problem_module
+from sk_pydelt.bayesian.candidate import Candidate
+from sk_pydelt.jets import Jet
+from sk_pydelt.samples import Samples
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def candidate(X, y, weight=None, **options):
+    defaults = {"hidden_layers": (4, 3), "activation": "tanh", "omega_0": 1.0, "seed": 0}
+    return Candidate(Samples(X, y, weight), **{**defaults, **options})
+
+
+def values(net, X):
+    return net.posterior().propagate(Jet.constant(X, 0, 1)).value
+
+
+def test_an_identity_net_finds_the_noise_of_bayesian_ridge(rng):
+    """Its weights are a product of matrices, so that only data-bound quantities agree."""
+    X = rng.uniform(-1, 1, (80, 3))
+    y = X @ [1.0, -2.0, 0.5] + 0.2 * rng.standard_normal(80)
+    ridge = BayesianRidge().fit(X, y)
+    net = candidate(X, y[:, None], hidden_layers=(3,), activation="identity")
+    net.run(150)
+    assert net.fit.beta.item() == pytest.approx(ridge.alpha_, rel=0.03)
+    assert 3.5 < net.fit.dof.item() < 4.5
+    assert_allclose(values(net, X)[:, 0], ridge.predict(X), atol=0.05)
+
+
+def test_the_noise_precision_is_bounded(rng):
+    x = np.linspace(-1, 1, 12)[:, None]
+    net = candidate(x, np.sin(2 * x))
+    net.run(100)
+    assert np.isfinite(net.fit.w).all()
+    assert float(net.fit.beta.max()) <= 1e14 * (1 + 1e-9)
+    assert np.abs(values(net, x) - np.sin(2 * x)).max() < 1e-3
+
+
+def test_log_densities_are_those_of_the_mean_and_the_variances_of_net_and_noise(rng):
+    X, Y = rng.uniform(-1, 1, (12, 2)), rng.standard_normal((12, 2))
+    net = candidate(X[:8], Y[:8])
+    net.run(30)
+    weight = np.array([1.0, 2.0, 0.0, 1.0])
+    found = net.log_densities(Samples(X[8:], Y[8:], weight))
+    mean, root = net.posterior().partial(Jet.variables(X[8:], 0), (0, 0))
+    with np.errstate(divide="ignore"):
+        noise = 1 / (net.fit.beta * weight[:, None])
+    std = np.sqrt((root**2).sum(axis=-1) + noise)
+    expected = norm.logpdf(Y[8:], mean, std).sum(axis=1)
+    assert_allclose(found[[0, 1, 3]], expected[[0, 1, 3]], rtol=1e-9)
+    assert found[2] == 0  # nothing is known there
+
+
+def test_densities_of_many_samples_are_found_block_by_block(rng, monkeypatch):
+    X, y = rng.uniform(-1, 1, (30, 1)), rng.standard_normal((30, 1))
+    net = candidate(X, y)
+    whole = net.log_densities(net.problem.samples)
+    monkeypatch.setattr(candidate_module, "BLOCK_ENTRIES", 100)
+    assert_allclose(net.log_densities(net.problem.samples), whole, rtol=1e-12)
+
+
+def test_a_weight_is_a_precision_of_the_noise(rng):
+    """Weights of 4 and a quarter of the precision are the same noise, to all densities."""
+    X, y = rng.uniform(-1, 1, (12, 1)), rng.standard_normal((12, 1))
+    once, four = candidate(X, y), candidate(X, y, np.full(12, 4.0))
+    four.fit = replace(four.fit, beta=four.fit.beta / 4)
+    assert four.held_out() == pytest.approx(once.held_out(), rel=1e-9)
+    other = rng.uniform(-1, 1, (5, 1)), rng.standard_normal((5, 1))
+    expected = once.log_densities(Samples(*other, np.ones(5)))
+    assert_allclose(four.log_densities(Samples(*other, np.full(5, 4.0))), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [9, 40, 80])
+def test_held_out_densities_agree_whatever_the_system(rng, monkeypatch, n):
+    """From a dual and from a primal system, of the same fit."""
+    X, y = rng.uniform(-1, 1, (n, 1)), rng.standard_normal((n, 1))
+    found = []
+    for advantage in (0, 100):
+        monkeypatch.setattr(problem_module, "DUAL_ADVANTAGE", advantage)
+        found.append(candidate(X, y).held_out())
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
+def test_a_net_goes_on_from_another(rng):
+    X, y = rng.uniform(-1, 1, (20, 1)), rng.standard_normal((20, 1))
+    net = candidate(X[:16], y[:16])
+    net.run(20)
+    more = candidate(X, y, like=net)
+    assert more.fit.w is net.fit.w
+    assert more.fit.n_iter == 0
+    assert len(more.fit.point.residuals) == 20
