@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import CENTRES, SPREADS, Quadratic, hard_X
 from sklearn.decomposition import PCA
@@ -18,7 +17,6 @@ from sklearn.preprocessing import (
     PowerTransformer,
     StandardScaler,
 )
-from solvers.test_levenberg_marquardt import perceptron, tensor, weights
 from torch_modules import Residual, plain
 
 from sk_pydelt import (
@@ -27,12 +25,6 @@ from sk_pydelt import (
     SplineInterpolator,
     interpolation,
 )
-from sk_pydelt.backends.pytorch.slopes import (
-    ModuleSlopes,
-    values_and_slopes,
-    weight_function,
-)
-from sk_pydelt.jets.activations import ACTIVATIONS
 from sk_pydelt.sobolev import scaled_slopes
 
 BACKENDS = ("pytorch", "tensorflow")
@@ -153,40 +145,6 @@ def test_the_loss_held_out_is_that_of_the_rows_held_out(backend):
     total = 0.8 * net.loss_curve_[0] + 0.2 * net.validation_loss_curve_[0]
     assert total == pytest.approx(losses[20], rel=1e-9)
     assert net.validation_loss_curve_[0] != pytest.approx(net.loss_curve_[0])
-
-
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
-def test_the_jacobian_of_values_and_slopes_is_that_of_torch_func(activation):
-    rng = np.random.default_rng(0)
-    module = perceptron(activation)
-    w, places = weights(module), tensor(rng, 6, 2 * 3)
-    function = weight_function(module, 2)
-    outputs, jacobian = function.jacobian(w, places)
-    assert_allclose(function.values(w, places), outputs, rtol=1e-12, atol=1e-14)
-    with torch.no_grad():
-        assert_allclose(values_and_slopes(module, places, 2), outputs, rtol=1e-12, atol=1e-14)
-    X, directions = places[:, :2], places[:, 2:].view(6, 2, 2)
-    slopes = torch.stack([torch.func.jacrev(module)(x) for x in X]).detach()
-    expected = torch.einsum("nmp,nap->nam", slopes, directions).flatten(1)
-    assert_allclose(outputs[:, 3:], expected, rtol=1e-10, atol=1e-12)
-
-    step = 1e-6  # an oracle that knows nothing of our own passes
-    for p in range(0, len(w), 7):
-        shift = step * torch.eye(len(w), dtype=w.dtype)[p]
-        change = function.values(w + shift, places) - function.values(w - shift, places)
-        column = jacobian.dense()[:, p].reshape(change.shape)
-        assert_allclose(column, change / (2 * step), rtol=1e-6, atol=1e-8)
-
-
-def test_the_jacobian_of_an_own_module():
-    module = plain(2, 2).double()
-    w, places = weights(module), tensor(np.random.default_rng(0), 4, 6)
-    function = weight_function(module, 2)
-    assert isinstance(function, ModuleSlopes)
-    outputs, jacobian = function.jacobian(w, places)
-    expected = torch.func.jacrev(function.values)(w, places)
-    assert_allclose(jacobian.dense(), expected.flatten(0, 1), rtol=1e-10, atol=1e-12)
-    assert_allclose(outputs, function.values(w, places), rtol=1e-12)
 
 
 EXACT = Quadratic.random(2, 2)

@@ -6,7 +6,9 @@ import numpy as np
 
 from ..jets.perceptron import Perceptron, initial_layers
 from ..samples import Samples
-from ..solvers.evidence import EvidenceFit, evidence_steps, held_out_densities, whitened_svd
+from ..solvers.evidence import evidence_steps
+from ..solvers.held_out import held_out_densities
+from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
 from .posterior import Posterior
 from .problem import BLOCK_ENTRIES, NetProblem

@@ -8,7 +8,7 @@ import numpy as np
 from ..jets import Jet
 from ..jets.perceptron import Perceptron, propagate
 from ..samples import Samples
-from ..solvers.evidence import EvidenceFit, whitened_svd
+from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
 from .problem import NetProblem
 

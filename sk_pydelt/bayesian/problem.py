@@ -10,7 +10,7 @@ from ..jets.jacobian import Jacobian
 from ..jets.perceptron import Perceptron
 from ..samples import Samples
 from ..solvers.equations import MAX_SIDE
-from ..solvers.evidence import EvidenceFit, EvidencePoint, EvidenceProblem
+from ..solvers.laplace import EvidenceFit, EvidencePoint, EvidenceProblem
 
 __all__ = ["NetPoint", "NetProblem"]
 

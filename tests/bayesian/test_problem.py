@@ -7,13 +7,8 @@ from numpy.testing import assert_allclose
 from sk_pydelt.bayesian import problem as problem_module
 from sk_pydelt.bayesian.candidate import Candidate
 from sk_pydelt.samples import Samples, Slopes
-from sk_pydelt.solvers.evidence import (
-    DualLaplace,
-    EvidenceFit,
-    PrimalLaplace,
-    _reestimated,
-    laplace,
-)
+from sk_pydelt.solvers.evidence import _reestimated
+from sk_pydelt.solvers.laplace import DualLaplace, EvidenceFit, PrimalLaplace, laplace
 
 
 @pytest.fixture

@@ -1,0 +1,260 @@
+"""Laplace's approximation of a model around its weights, from the smaller of two systems."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from array_api_compat import array_namespace
+
+from ..jets.jacobian import Jacobian
+from .damping import Damping
+from .equations import DualEquations, Equations, PrimalEquations, Step, bent
+from .positive import add_to_diagonal, cholesky
+
+__all__ = [
+    "Determined",
+    "DualLaplace",
+    "EvidenceFit",
+    "EvidencePoint",
+    "EvidenceProblem",
+    "Laplace",
+    "PrimalLaplace",
+    "complement",
+    "laplace",
+    "whitened_svd",
+]
+
+MAX_CONDITION = 1e9  # of C, above which its small eigenvalues are taken from J itself
+
+
+class EvidencePoint(ABC):
+    """Weights w, and what a problem knows of them.
+
+    Attributes
+    ----------
+    w : array of shape (P,)
+    residuals : array of shape (n, m)
+        Errors of the model's outputs, times the roots of what each counts.
+    """
+
+    w: Any
+    residuals: Any
+
+    @abstractmethod
+    def jacobian(self) -> Jacobian:
+        """Of the residuals by the weights, row by row: (n m, P). Only `bends` need it."""
+
+    @abstractmethod
+    def normal_equations(self) -> tuple[list, list]:
+        """JᵀJ (P, P) and Jᵀr (P,) of each output. Only primal systems need them."""
+
+
+class EvidenceProblem(ABC):
+    """A model with m outputs and P weights, whose priors and noise are to be found.
+
+    Groups of weights have a prior precision in common. A dual system is solved in the space of the
+    residuals, a primal one in that of the weights.
+
+    Attributes
+    ----------
+    counts : array of shape (m,)
+        Sum over the samples of what an entry of each output counts.
+    pool : array of shape (m, m)
+        1 where two outputs have the same noise precision.
+    groups : integer array of shape (P,)
+        The group of each weight, from 0.
+    membership : array of shape (n_groups, P)
+        1 where a weight is in a group.
+    classes : array of shape (n_groups, n_classes)
+        1 where a class of weights, as of `Jacobian.traces`, is in a group.
+    ceilings : array of shape (n_groups,)
+        Largest prior precision of each group.
+    dual : bool
+        Always with `bends`.
+    bends : bool
+        Whether steps follow the curved map of residuals.
+    """
+
+    counts: Any
+    pool: Any
+    groups: Any
+    membership: Any
+    classes: Any
+    ceilings: Any
+    dual: bool
+    bends: bool
+
+    @abstractmethod
+    def at(self, w: Any) -> EvidencePoint:
+        """The problem at the weights w (P,)."""
+
+
+@dataclass(frozen=True)
+class EvidenceFit:
+    """Where an evidence fit stands.
+
+    Attributes
+    ----------
+    point : EvidencePoint
+    alpha : array of shape (n_groups,)
+        Prior precision of each group of weights.
+    beta : array of shape (m,)
+        Noise precision of each output.
+    log_evidence : float
+        Log marginal likelihood, in Laplace's approximation.
+    dof : array of shape (m,)
+        Effective degrees of freedom of each output.
+    """
+
+    point: EvidencePoint
+    alpha: Any
+    beta: Any
+    log_evidence: float = float("-inf")
+    dof: Any = None
+    n_iter: int = 0
+    converged: bool = False
+    damping: Damping | None = None
+    stalled: int = 0
+
+    @property
+    def w(self) -> Any:
+        """Weights, (P,)."""
+        return self.point.w
+
+
+class Determined(NamedTuple):
+    """What the data determine: log det of the Hessian over that of the prior; of each group γ; of
+    each output n - γ."""
+
+    log_determinant: float
+    dof: Any
+    left: Any
+
+
+class Laplace(ABC):
+    """Laplace's approximation around the weights of a fit.
+
+    Attributes
+    ----------
+    equations : Equations
+        Of the residuals times √β.
+    """
+
+    equations: Equations
+
+    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit):
+        self.problem, self.fit, self.root = problem, fit, fit.beta**0.5
+
+    @abstractmethod
+    def determine(self) -> Determined | None:
+        """What the data determine; None where the system is singular."""
+
+    def move(self, step: Step) -> Any:
+        """The weights at the end of a step."""
+        if not self.problem.bends:
+            return self.fit.w + step.p
+        return bent(self.fit.w, step, self.equations.r, self._residuals)
+
+    def _residuals(self, w):
+        return self._whitened(self.problem.at(w))
+
+    def _whitened(self, point):
+        return (point.residuals * self.root).reshape(-1)
+
+    def _jacobian(self):
+        residuals = self.fit.point.residuals
+        scale = array_namespace(residuals).broadcast_to(self.root, residuals.shape)
+        return self.fit.point.jacobian().scaled(scale.reshape(-1))
+
+
+class DualLaplace(Laplace):
+    r"""From a system of the size of the residuals.
+
+    With J the Jacobian times :math:`\sqrt\beta`, A the prior precisions and
+    :math:`C = I + J A^{-1} J^T`, the Hessian's log determinant is that of A and of C, and the
+    effective number of parameters of a group is
+    :math:`\gamma_g = \operatorname{tr}(C^{-1} J_g J_g^T)/\alpha_g`.
+    """
+
+    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit):
+        super().__init__(problem, fit)
+        self.jacobian = self._jacobian()
+        self.equations = DualEquations(self.jacobian, self._whitened(fit.point))
+
+    def determine(self) -> Determined | None:
+        fit, problem = self.fit, self.problem
+        prior = fit.alpha[problem.groups]
+        C = add_to_diagonal(self.jacobian.gram(1 / prior), 1)
+        log_determinant, inverse = self._invert(C, prior)
+        dof = (problem.classes @ self.jacobian.traces(inverse)) / fit.alpha
+        left = inverse.diagonal().reshape(fit.point.residuals.shape).sum(0)
+        return Determined(log_determinant, dof, left)
+
+    def _invert(self, C, prior):
+        """Log determinant and inverse of C; where rounding would spoil them, from J itself."""
+        if float(C.diagonal().max()) < MAX_CONDITION and (factor := cholesky(C)):
+            return factor.log_determinant(), factor.inverse()
+        xp = array_namespace(C)
+        U, s, _ = xp.linalg.svd(self.jacobian.dense() / prior**0.5, full_matrices=False)
+        return float(xp.log1p(s**2).sum()), complement(U, s)
+
+
+def complement(U: Any, s: Any) -> Any:
+    """(I + U s² Uᵀ)⁻¹, with nothing that cancels where U is square."""
+    if U.shape[0] <= U.shape[1]:
+        return (U / (1 + s**2)) @ U.T
+    return add_to_diagonal(-(U * (s**2 / (1 + s**2))) @ U.T, 1)
+
+
+class PrimalLaplace(Laplace):
+    r"""From a system of the size of the weights.
+
+    :math:`\gamma_g = \sum_{i \in g} 1 - \alpha_g (H^{-1})_{ii}` with H the Hessian, and
+    :math:`\beta_o \operatorname{tr}(J_o^T J_o H^{-1})` for an output.
+    """
+
+    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit):
+        super().__init__(problem, fit)
+        self.grams, gradients = fit.point.normal_equations()
+        gram = sum(b * G for b, G in zip(fit.beta, self.grams))
+        gradient = sum(b * g for b, g in zip(fit.beta, gradients))
+        bends = (self._whitened(fit.point), self._transposed_times) if problem.bends else ()
+        self.equations = PrimalEquations(gram, gradient, *bends)
+
+    def _transposed_times(self, u):
+        return self._jacobian().transposed_times(u)
+
+    def determine(self) -> Determined | None:
+        fit, problem = self.fit, self.problem
+        xp = array_namespace(fit.alpha)
+        prior = fit.alpha[problem.groups]
+        factor = cholesky(add_to_diagonal(self.equations.gram + 0.0, prior))
+        if factor is None:
+            return None
+        inverse = factor.inverse()
+        log_determinant = factor.log_determinant() - float(xp.log(prior).sum())
+        dof = problem.membership @ (1 - prior * inverse.diagonal())
+        used = xp.stack([b * (G * inverse).sum() for b, G in zip(fit.beta, self.grams)])
+        left = xp.clip(fit.point.residuals.shape[0] - used, min=1e-12)
+        return Determined(log_determinant, dof, left)
+
+
+def laplace(problem: EvidenceProblem, fit: EvidenceFit) -> Laplace:
+    """The smaller of the two systems at the weights of a fit."""
+    return (DualLaplace if problem.dual else PrimalLaplace)(problem, fit)
+
+
+def whitened_svd(problem: EvidenceProblem, fit: EvidenceFit) -> tuple[Any, Any, Any]:
+    """Singular vectors U (n m, r) and V (P, r), and values s (r,), of the Jacobian √β J A^-½.
+
+    The posterior covariance of the weights is A^-½ (I - V diag(s² / (1 + s²)) Vᵀ) A^-½. From
+    primal equations, U is None.
+    """
+    local = laplace(problem, fit)
+    root = fit.alpha[problem.groups] ** 0.5
+    xp = array_namespace(root)
+    if problem.dual:
+        U, s, Vh = xp.linalg.svd(local.jacobian.dense() / root, full_matrices=False)
+        return U, s, Vh.T
+    squares, V = xp.linalg.eigh(local.equations.gram / root / root[:, None])
+    return None, xp.clip(squares, min=0) ** 0.5, V
