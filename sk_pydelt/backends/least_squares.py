@@ -3,10 +3,9 @@
 from functools import cached_property
 from typing import Any, Protocol
 
-from array_api_compat import array_namespace
-
 from ..jets import Jet
 from ..jets.jacobian import Jacobian
+from ..jets.namespace import namespace
 from ..solvers.equations import Equations, linearise
 from ..solvers.levenberg_marquardt import LeastSquares, Point
 
@@ -46,7 +45,7 @@ class NetLeastSquares(LeastSquares):
     """
 
     def __init__(self, function: WeightFunction, jet: Jet, y: Any, weight: Any, prior: Any):
-        xp = array_namespace(y)
+        xp = namespace(y)
         self.function, self.jet, self.y, self.prior = function, jet, y, prior
         weight = xp.ones_like(y[:, :1]) if weight is None else weight
         self.scale = (weight / (y.shape[0] * y.shape[1])) ** 0.5
@@ -86,6 +85,6 @@ class NetPoint(Point):
         problem, n = self.problem, self.problem.y.shape[1]
         whole = part == slice(None)
         forward = self._pass if whole else problem.function.forward(self.w, problem.jet[part])
-        scale = array_namespace(problem.y).broadcast_to(problem.scale, problem.y.shape)[part]
+        scale = namespace(problem.y).broadcast_to(problem.scale, problem.y.shape)[part]
         r = self.r if whole else self.r[part.start * n : part.stop * n]
         return forward.jacobian().scaled(scale.reshape(-1)), r

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import pi, sqrt
 
 import scipy.special
-from array_api_compat import array_namespace
 
 from .jet import Jet, solve
+from .namespace import namespace
 from .parts import product_part, square_part
 
 __all__ = ["ACTIVATIONS", "RATIONAL_DENOMINATOR", "RATIONAL_NUMERATOR", "Activation"]
@@ -20,7 +20,7 @@ RATIONAL_DENOMINATOR = (2.383, 0.0, 1.0)
 
 def _special(x):
     """The namespace of special functions that takes x: torch's own or SciPy's."""
-    return getattr(array_namespace(x), "special", scipy.special)
+    return getattr(namespace(x), "special", scipy.special)
 
 
 def _relu(z: Jet) -> Jet:
@@ -29,7 +29,7 @@ def _relu(z: Jet) -> Jet:
 
 def _step(x):
     """1 where x is positive and 0 elsewhere, at zero too, as torch has it."""
-    return array_namespace(x).astype(x > 0, x.dtype)
+    return namespace(x).astype(x > 0, x.dtype)
 
 
 def _tanh(z: Jet) -> Jet:
@@ -37,7 +37,7 @@ def _tanh(z: Jet) -> Jet:
         part = square_part(parts[0], k, z.n_variables, scale=-1)
         return part + 1 if k == 0 else part
 
-    return solve(z, [array_namespace(z.value).tanh(z.value)], [slope])[0]
+    return solve(z, [namespace(z.value).tanh(z.value)], [slope])[0]
 
 
 def _logistic_slope(n_variables, place=0):
@@ -63,7 +63,7 @@ def _normal(z: Jet) -> list[Jet]:
     def density_slope(parts, k):  # φ' = -z φ
         return product_part(z.parts, parts[1], k, z.n_variables, scale=-1)
 
-    density = array_namespace(z.value).exp(-0.5 * z.value**2) / sqrt(2 * pi)
+    density = namespace(z.value).exp(-0.5 * z.value**2) / sqrt(2 * pi)
     values = [_special(z.value).ndtr(z.value), density]
     return solve(z, values, [lambda parts, k: parts[1][k], density_slope])
 
@@ -73,24 +73,28 @@ def _gelu(z: Jet) -> Jet:
 
 
 def _sin_cos(z: Jet) -> list[Jet]:
-    xp = array_namespace(z.value)
+    xp = namespace(z.value)
     slopes = [lambda parts, k: parts[1][k], lambda parts, k: -parts[0][k]]
     return solve(z, [xp.sin(z.value), xp.cos(z.value)], slopes)
 
 
 def _sine(z: Jet) -> Jet:
-    return _sin_cos(z)[0] if z.order else z.map_parts(array_namespace(z.value).sin)
+    return _sin_cos(z)[0] if z.order else z.map_parts(namespace(z.value).sin)
+
+
+def _cosine(z: Jet) -> Jet:
+    return _sin_cos(z)[1] if z.order else z.map_parts(namespace(z.value).cos)
 
 
 def _softplus(z: Jet) -> Jet:
-    xp = array_namespace(z.value)
+    xp = namespace(z.value)
     values = [xp.logaddexp(z.value, xp.zeros_like(z.value)), _special(z.value).expit(z.value)]
     slopes = [lambda parts, k: parts[1][k], _logistic_slope(z.n_variables, place=1)]
     return solve(z, values, slopes)[0]
 
 
 def _elu(z: Jet) -> Jet:
-    xp = array_namespace(z.value)
+    xp = namespace(z.value)
     positive = _step(z.value)
     below = (1 - positive) * z.value  # no overflow in the branch not taken
     exponential = solve(z, [xp.exp(below)], [lambda parts, k: parts[0][k]])[0]
@@ -145,7 +149,7 @@ def _gelu_derivative(z, h):
 
 
 def _sine_derivative(z, h):
-    return _sin_cos(z)[1]
+    return _cosine(z)
 
 
 def _softplus_derivative(z, h):
@@ -168,7 +172,7 @@ def _rational_derivative(z, h):
 
 
 def _identity_derivative(z, h):
-    return _constant(array_namespace(z.value).ones_like(z.value), z)
+    return _constant(namespace(z.value).ones_like(z.value), z)
 
 
 @dataclass(frozen=True)

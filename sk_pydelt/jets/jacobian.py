@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-from array_api_compat import array_namespace
+from .namespace import namespace
 
 __all__ = ["DenseJacobian", "Jacobian", "LayeredJacobian"]
 
@@ -113,7 +113,7 @@ class LayeredJacobian(Jacobian):
 
     def dense(self) -> Any:
         delta, _ = self.factors[0]
-        J = array_namespace(delta).empty(self.shape, dtype=delta.dtype, device=delta.device)
+        J = namespace(delta).empty(self.shape, dtype=delta.dtype, device=delta.device)
         start = 0
         for delta, h in self.factors:
             split, stop = _ends(start, delta, h)
@@ -137,7 +137,7 @@ class LayeredJacobian(Jacobian):
         for delta, h in self.factors:
             weighted = delta.T * u
             parts += [(weighted @ h).reshape(-1), weighted.sum(1)]
-        return array_namespace(u).concat(parts)
+        return namespace(u).concat(parts)
 
     def gram(self, inverse: Any = None) -> Any:
         total, start = 0, 0
@@ -159,7 +159,7 @@ class LayeredJacobian(Jacobian):
             D = delta @ delta.T
             D *= M
             parts += [((D @ h) * h).sum(0), D.sum().reshape(1)]
-        return array_namespace(M).concat(parts)
+        return namespace(M).concat(parts)
 
 
 def _ends(start, delta, h):

@@ -3,8 +3,7 @@
 from math import factorial, prod
 from numbers import Integral
 
-from array_api_compat import array_namespace
-
+from .namespace import namespace
 from .parts import (
     add_homogeneous,
     multi_indices,
@@ -67,7 +66,7 @@ def _one_shape(parts):
     rows_columns = parts[0].shape[1:]
     if all(part.shape[1:] == rows_columns for part in parts):
         return parts
-    xp = array_namespace(parts[0])
+    xp = namespace(parts[0])
     return [xp.broadcast_to(part, (part.shape[0], *rows_columns)) for part in parts]
 
 
@@ -117,7 +116,7 @@ class Jet:
         directions : array of shape (q, d), default=None
             The jet's variables move X along these; None is the d coordinate axes.
         """
-        xp = array_namespace(X)
+        xp = namespace(X)
         if directions is None:
             directions = xp.eye(X.shape[1], dtype=X.dtype, device=X.device)
         lines = xp.broadcast_to(directions[:, None, :], (directions.shape[0], *X.shape))
@@ -131,7 +130,7 @@ class Jet:
     @classmethod
     def concatenate(cls, jets):
         """Jets of the same rows beside each other, as columns of one."""
-        xp = array_namespace(jets[0].value)
+        xp = namespace(jets[0].value)
         for jet in jets[1:]:
             jets[0]._require_same_kind(jet)
         degree = max(jet.degree for jet in jets)
@@ -161,7 +160,7 @@ class Jet:
             )
         if k <= self.degree:
             return self.parts[k]
-        xp = array_namespace(self.value)
+        xp = namespace(self.value)
         n_terms = len(multi_indices(self.n_variables, k))
         zeros = xp.zeros_like(self.value)[None, ...]
         return xp.broadcast_to(zeros, (n_terms, *self.value.shape))
@@ -224,7 +223,7 @@ class Jet:
         if not isinstance(other, Jet):
             return self.map_parts(lambda part: part / other)
         self._require_same_kind(other)
-        xp = array_namespace(self.value)
+        xp = namespace(self.value)
         quotient = []
         top = self.order if other.degree else self.degree
         for k in range(top + 1):
@@ -236,7 +235,7 @@ class Jet:
         return self._with(quotient)
 
     def __rtruediv__(self, other):
-        xp = array_namespace(self.value)
+        xp = namespace(self.value)
         numerator = xp.zeros_like(self.value) + other
         return Jet.constant(numerator, self.order, self.n_variables) / self
 
@@ -244,7 +243,7 @@ class Jet:
         """A constant power; values must be positive unless the exponent is a whole number."""
         if exponent == int(exponent):
             return self._whole_power(int(exponent))
-        xp = array_namespace(self.value)
+        xp = namespace(self.value)
         if not bool(xp.all(self.value > 0)):
             raise ValueError(
                 f"A jet with values at or below zero has no derivatives of the power {exponent}: "
@@ -296,7 +295,7 @@ class Jet:
 
     def tensor(self, k):
         """All derivatives of order k: shape (n, m, q, …, q) with k trailing axes."""
-        xp = array_namespace(self.value)
+        xp = namespace(self.value)
         part = self._part(k)
         places, factorials = tensor_table(self.n_variables, k)
         scale = xp.asarray(factorials, dtype=part.dtype, device=part.device)

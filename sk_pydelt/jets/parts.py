@@ -4,7 +4,7 @@ from functools import lru_cache
 from itertools import combinations_with_replacement
 from math import factorial, prod
 
-from array_api_compat import array_namespace
+from .namespace import namespace
 
 __all__ = [
     "add_homogeneous",
@@ -76,7 +76,7 @@ def add_homogeneous(total, scale, a, b, left, right, n_variables):
         for i, j in pairs:
             cell = _add_product(cell, scale, a[i, ...], b[j, ...])
         rows.append(cell)
-    return array_namespace(a).stack(rows) if total is None else total
+    return namespace(a).stack(rows) if total is None else total
 
 
 def product_part(a, b, k, n_variables, *, total=None, scale=1):
@@ -128,7 +128,7 @@ def product_adjoint(a, adjoint, n_variables):
 
 def _homogeneous_adjoint(a, adjoint, left, right, n_variables):
     """The part of degree `right`, from parts of degree `left` and left + right."""
-    xp = array_namespace(a)
+    xp = namespace(a)
     if n_variables == 1 or left == 0:
         return a * adjoint
     if right == 0:

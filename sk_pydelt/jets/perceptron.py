@@ -8,11 +8,11 @@ from math import factorial, pi, prod, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from .activations import ACTIVATIONS
 from .jacobian import DenseJacobian, Jacobian, LayeredJacobian
 from .jet import Jet
+from .namespace import namespace
 from .parts import multi_indices, product_adjoint
 
 __all__ = ["Dense", "ForwardPass", "Perceptron", "initial_layers", "propagate"]
@@ -140,7 +140,7 @@ class ForwardPass:
 
     def columns(self) -> Any:
         """All Taylor coefficients beside each other, of all outputs: (n, n_terms m)."""
-        xp = array_namespace(self.result.value)
+        xp = namespace(self.result.value)
         parts = [self.result._part(k) for k in range(self.result.order + 1)]
         whole = xp.concat(parts, axis=0) if len(parts) > 1 else parts[0]
         return xp.reshape(xp.moveaxis(whole, 0, 1), (whole.shape[1], -1))
@@ -150,7 +150,7 @@ class ForwardPass:
         q, order, m = self.result.n_variables, self.result.order, self.net.widths[-1]
         starts = [0, *accumulate(len(multi_indices(q, k)) for k in range(order + 1))]
         unit = self._unit(m * starts[-1]).reshape(-1, starts[-1], m)  # of a target, by its column
-        xp = array_namespace(unit)
+        xp = namespace(unit)
         by_term = xp.moveaxis(unit, 0, 1)[:, None, ...]
         deltas = self._deltas([by_term[start:stop, ...] for start, stop in pairwise(starts)])
         if order:
@@ -164,12 +164,12 @@ class ForwardPass:
         scale = float(prod(map(factorial, index)))
         zero = 0 * self._unit(m)
         rows = [self._unit(m) * scale if alpha == tuple(index) else zero for alpha in alphas]
-        top = array_namespace(zero).stack(rows)[:, None, ...]
+        top = namespace(zero).stack(rows)[:, None, ...]
         return self._dense(self._deltas([None] * k + [top]))
 
     def _unit(self, size):
         value = self.result.value
-        xp = array_namespace(value)
+        xp = namespace(value)
         return xp.eye(size, dtype=value.dtype, device=value.device)
 
     def _deltas(self, parts):
@@ -192,9 +192,11 @@ class ForwardPass:
     def _factors(self, parts, h):
         """A layer's δ and h, with a row for each row and target."""
         delta, h = parts[0][0, ...], h.value
-        xp = array_namespace(h)
+        xp = namespace(h)
         n, n_targets = h.shape[0], delta.shape[1]
-        delta = xp.broadcast_to(delta, (n, *delta.shape[1:])).reshape(n * n_targets, -1)
+        if delta.shape[0] != n:
+            delta = xp.broadcast_to(delta, (n, *delta.shape[1:]))
+        delta = delta.reshape(n * n_targets, delta.shape[2])
         return delta, h if n_targets == 1 else xp.repeat(h, n_targets, axis=0)
 
     def _dense(self, deltas):
@@ -202,7 +204,7 @@ class ForwardPass:
         value = self.result.value
         n_targets = next(part for part in deltas[-1] if part is not None).shape[2]
         shape = (value.shape[0], n_targets, self.net.n_weights)
-        J = array_namespace(value).zeros(shape, dtype=value.dtype, device=value.device)
+        J = namespace(value).zeros(shape, dtype=value.dtype, device=value.device)
         start = 0
         for parts, h in zip(deltas, self.inputs):
             start = _write_layer(J, start, parts, h)

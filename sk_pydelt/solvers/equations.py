@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from array_api_compat import array_namespace
-
 from ..jets.jacobian import Jacobian
+from ..jets.namespace import namespace
 from .positive import add_to_diagonal, factorise
 
 __all__ = ["DualEquations", "Equations", "PrimalEquations", "Step", "bent", "linearise"]
@@ -98,7 +97,7 @@ class PrimalEquations(Equations):
             gram = gram + J.T @ J
             gradient = gradient + J.T @ r
             residuals.append(r)
-        r = array_namespace(*residuals).concat(residuals)
+        r = namespace(residuals[0]).concat(residuals)
         return cls(gram, gradient, r, transposed_times)
 
     def step(self, w: Any, prior: Any, damping: float) -> Step:
@@ -155,7 +154,7 @@ class DualEquations(Equations):
         p = self.jacobian.transposed_times(left) * -inverse
         p = p if start is None else p + start
         # J p is v - r; in float32 rounding would spoil that.
-        double = array_namespace(p).finfo(p.dtype).bits == 64
+        double = namespace(p).finfo(p.dtype).bits == 64
         change = left - self.r if double else self.jacobian.times(p)
 
         def bend(slope):

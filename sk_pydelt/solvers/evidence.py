@@ -3,8 +3,7 @@
 from dataclasses import replace
 from math import isfinite, pi
 
-from array_api_compat import array_namespace
-
+from ..jets.namespace import namespace
 from .damping import Damping, descend
 from .laplace import EvidenceFit, EvidenceProblem, laplace
 
@@ -63,37 +62,41 @@ def _evidence_step(problem, fit, n_warm):
     energy, determined = _energy(fit.point, fit, prior), local.determine()
     if determined is None or not isfinite(energy):  # rounding: a milder problem
         return replace(fit, beta=fit.beta / 10, alpha=fit.alpha * 2)
-    found = _judged(problem, fit, energy, determined)
-    point, damping = _damped_step(problem, local, fit, energy, prior)
-    moved = replace(found, point=point or fit.point, damping=damping, n_iter=fit.n_iter + 1)
-    if moved.n_iter < n_warm:
-        return moved
-    settled = point is None or moved.stalled >= STALL_STEPS
-    moved = replace(moved, converged=settled and moved.n_iter > 2 * n_warm)
-    return _reestimated(problem, moved, determined)
-
-
-def _judged(problem, fit, energy, determined):
-    """The fit with its log evidence, and how long that has not changed."""
-    xp = array_namespace(fit.beta)
-    constant = float((problem.counts * xp.log(fit.beta / (2 * pi))).sum())
-    evidence = 0.5 * (constant - energy - determined.log_determinant)
-    small = abs(evidence - fit.log_evidence) < STALL_TOLERANCE
-    dof = fit.point.residuals.shape[0] - determined.left
+    log_evidence = _log_evidence(problem, fit, energy, determined)
+    small = abs(log_evidence - fit.log_evidence) < STALL_TOLERANCE
     stalled = fit.stalled + 1 if small else 0
-    return replace(fit, log_evidence=evidence, dof=dof, stalled=stalled)
+    point, damping = _damped_step(problem, local, fit, energy, prior)
+    warm = fit.n_iter + 1 < n_warm
+    moved = EvidenceFit(
+        point or fit.point,
+        fit.alpha,
+        fit.beta,
+        log_evidence,
+        fit.point.residuals.shape[0] - determined.left,
+        fit.n_iter + 1,
+        (point is None or stalled >= STALL_STEPS) and fit.n_iter + 1 > 2 * n_warm,
+        damping,
+        stalled,
+    )
+    return moved if warm else _reestimated(problem, moved, determined)
+
+
+def _log_evidence(problem, fit, energy, determined):
+    xp = namespace(fit.beta)
+    constant = float((problem.counts * xp.log(fit.beta / (2 * pi))).sum())
+    return 0.5 * (constant - energy - determined.log_determinant)
 
 
 def _reestimated(problem, fit, determined):
     """MacKay's fixed point, within bounds."""
-    xp, residuals = array_namespace(fit.alpha), fit.point.residuals
+    xp, residuals = namespace(fit.alpha), fit.point.residuals
     low, high = PRECISION_RANGE
     alpha = (determined.dof + 1e-3) / (problem.membership @ fit.w**2 + 1e-10)
-    alpha = xp.minimum(xp.clip(alpha, min=low, max=high), problem.ceilings)
+    alpha = xp.minimum(alpha.clip(min=low, max=high), problem.ceilings)
     # A weight counts as copies.
-    left = xp.clip(determined.left + problem.counts - residuals.shape[0], min=1e-12)
+    left = (determined.left + problem.counts - residuals.shape[0]).clip(min=1e-12)
     noise = (problem.pool @ (residuals**2).sum(0)) / (problem.pool @ left)
-    return replace(fit, alpha=alpha, beta=1 / xp.clip(noise, min=1 / MAX_NOISE_PRECISION))
+    return replace(fit, alpha=alpha, beta=1 / noise.clip(min=1 / MAX_NOISE_PRECISION))
 
 
 def _damped_step(problem, local, fit, energy, prior):

@@ -4,9 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from array_api_compat import array_namespace
-
 from ..jets.jacobian import Jacobian
+from ..jets.namespace import namespace
 from .damping import Damping
 from .equations import DualEquations, Equations, PrimalEquations, Step, bent
 from .positive import add_to_diagonal, cholesky
@@ -163,7 +162,7 @@ class Laplace(ABC):
 
     def _jacobian(self):
         residuals = self.fit.point.residuals
-        scale = array_namespace(residuals).broadcast_to(self.root, residuals.shape)
+        scale = namespace(residuals).ones_like(residuals) * self.root
         return self.fit.point.jacobian().scaled(scale.reshape(-1))
 
 
@@ -194,7 +193,7 @@ class DualLaplace(Laplace):
         """Log determinant and inverse of C; where rounding would spoil them, from J itself."""
         if float(C.diagonal().max()) < MAX_CONDITION and (factor := cholesky(C)):
             return factor.log_determinant(), factor.inverse()
-        xp = array_namespace(C)
+        xp = namespace(C)
         U, s, _ = xp.linalg.svd(self.jacobian.dense() / prior**0.5, full_matrices=False)
         return float(xp.log1p(s**2).sum()), complement(U, s)
 
@@ -226,17 +225,24 @@ class PrimalLaplace(Laplace):
 
     def determine(self) -> Determined | None:
         fit, problem = self.fit, self.problem
-        xp = array_namespace(fit.alpha)
+        xp = namespace(fit.alpha)
         prior = fit.alpha[problem.groups]
         factor = cholesky(add_to_diagonal(self.equations.gram + 0.0, prior))
         if factor is None:
             return None
-        inverse = factor.inverse()
         log_determinant = factor.log_determinant() - float(xp.log(prior).sum())
-        dof = problem.membership @ (1 - prior * inverse.diagonal())
-        used = xp.stack([b * (G * inverse).sum() for b, G in zip(fit.beta, self.grams)])
-        left = xp.clip(fit.point.residuals.shape[0] - used, min=1e-12)
+        shares = 1 - prior * factor.inverse_diagonal()
+        dof = problem.membership @ shares
+        used = self._used(factor, shares)
+        left = (fit.point.residuals.shape[0] - used).clip(min=1e-12)
         return Determined(log_determinant, dof, left)
+
+    def _used(self, factor, shares):
+        """Parameters that each output determines; together they are the sum of the shares."""
+        if len(self.grams) == 1:
+            return shares.sum()[None]
+        inverse, xp = factor.inverse(), namespace(shares)
+        return xp.stack([b * (G * inverse).sum() for b, G in zip(self.fit.beta, self.grams)])
 
 
 def laplace(problem: EvidenceProblem, fit: EvidenceFit) -> Laplace:
@@ -252,9 +258,9 @@ def whitened_svd(problem: EvidenceProblem, fit: EvidenceFit) -> tuple[Any, Any, 
     """
     local = laplace(problem, fit)
     root = fit.alpha[problem.groups] ** 0.5
-    xp = array_namespace(root)
+    xp = namespace(root)
     if problem.dual:
         U, s, Vh = xp.linalg.svd(local.jacobian.dense() / root, full_matrices=False)
         return U, s, Vh.T
     squares, V = xp.linalg.eigh(local.equations.gram / root / root[:, None])
-    return None, xp.clip(squares, min=0) ** 0.5, V
+    return None, squares.clip(min=0) ** 0.5, V
