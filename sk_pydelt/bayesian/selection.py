@@ -1,13 +1,18 @@
 """The race of Bayesian nets: which of them compete, and how they are judged."""
 
+from collections.abc import Callable
 from numbers import Integral
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
+from ..samples import Samples
 from ..solvers.averaging import stacking_weights
 
 __all__ = ["Entrant", "folds", "portfolio", "race"]
+
+Setting = tuple[tuple[int, ...], str, float]  # hidden layers, activation, frequency of a sine
 
 # What competes where nothing is given: hidden layers, activation, frequency of a sine.
 CURVES = (
@@ -42,7 +47,7 @@ SPREADS = 2, 4  # standard deviations of the score within which a net, a setting
 LEAST_WEIGHT = 0.03  # of a net in the average, relative to that of the best
 
 
-def folds(n):
+def folds(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pairs (rows of a fold, those of all others) of n samples, always the same."""
     from sklearn.model_selection import KFold  # not loaded with the package
 
@@ -50,7 +55,12 @@ def folds(n):
     return [(fold, rest) for rest, fold in split]
 
 
-def portfolio(n_features, hidden_layers="auto", activation="auto", omega_0="auto"):
+def portfolio(
+    n_features: int,
+    hidden_layers: Any = "auto",
+    activation: str = "auto",
+    omega_0: float | str = "auto",
+) -> list[Setting]:
     """The triples (hidden_layers, activation, omega_0) that compete."""
     found = {}
     for sizes, kind, omega in CURVES if n_features == 1 else FIELDS:
@@ -101,11 +111,17 @@ class Entrant:
         Of each net; known as soon as there is one.
     """
 
-    def __init__(self, build, samples, setting, rng):
+    def __init__(
+        self,
+        build: Callable,
+        samples: Samples,
+        setting: Setting,
+        rng: np.random.RandomState,
+    ):
         self.build, self.samples, self.setting, self.rng = build, samples, setting, rng
         self.nets, self.log_densities, self.weight = [], np.full(len(samples), np.nan), 0.0
 
-    def net(self, samples, like=None):
+    def net(self, samples: Samples, like: Any = None) -> Any:
         """A new net of this setting, or one that goes on from another."""
         options = dict(zip(("hidden_layers", "activation", "omega_0"), self.setting))
         seed = int(self.rng.randint(2**31 - 1))
@@ -113,7 +129,7 @@ class Entrant:
         self.n_weights = net.n_weights
         return net
 
-    def fitted(self, n_init, n_iter, in_time):
+    def fitted(self, n_init: int, n_iter: int, in_time: Callable[[], bool]) -> list:
         """Nets fitted to all samples, best first and without those that are stuck.
 
         They start anew, for with more samples they may find more than those of the folds. If none
@@ -135,7 +151,7 @@ class Entrant:
                 scored.append((net.held_out(), net))
         return sorted(scored, key=lambda pair: -pair[0])
 
-    def judge(self, i, fold, rest, max_iter):
+    def judge(self, i: int, fold: np.ndarray, rest: np.ndarray, max_iter: int) -> None:
         """Fit the net of the i-th fold, and judge it: a large net in two rounds."""
         is_new = len(self.nets) == i
         if is_new:
@@ -147,27 +163,36 @@ class Entrant:
         self.log_densities[fold] = np.nan_to_num(densities, nan=-1e300)  # NaN is not judged
 
     @property
-    def n_judged(self):
+    def n_judged(self) -> int:
         """Number of samples that were held out."""
         return int(np.sum(~np.isnan(self.log_densities)))
 
     @property
-    def score(self):
+    def score(self) -> float:
         """Log density of all samples that were held out."""
         return float(np.nansum(self.log_densities))
 
     @property
-    def mean_score(self):
+    def mean_score(self) -> float:
         """Log density of a sample held out; NaN before the first was."""
         return self.score / self.n_judged if self.n_judged else np.nan
 
     @property
-    def spread(self):
+    def spread(self) -> float:
         """Standard deviation of the score, as if nets were linear."""
         return float(np.mean([net.spread for net in self.nets]))
 
 
-def race(build, samples, settings, *, n_init, max_iter, time_budget, rng):
+def race(
+    build: Callable,
+    samples: Samples,
+    settings: list[Setting],
+    *,
+    n_init: int,
+    max_iter: int,
+    time_budget: float | None,
+    rng: np.random.RandomState,
+) -> tuple[list[Entrant], list[tuple[Any, float]]]:
     """Settings are judged by cross-validation, and the best are fitted to all samples.
 
     Parameters

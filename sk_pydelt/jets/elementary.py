@@ -1,5 +1,7 @@
 """Elementary functions of jets."""
 
+from typing import Any
+
 import numpy as np
 from scipy import special
 
@@ -42,18 +44,18 @@ tanh = ACTIVATIONS["tanh"].taylor
 expit = ACTIVATIONS["sigmoid"].taylor
 
 
-def replace_where(jet, mask, values) -> Jet:
+def replace_where(jet: Jet, mask: np.ndarray, values: Any) -> Jet:
     """The jet with constants in place of the entries under a mask: their derivatives are zero."""
     parts = [np.where(mask, 0.0, part) for part in jet.parts[1:]]
     return Jet([np.where(mask, values, jet.value)[None], *parts], jet.order, jet.n_variables)
 
 
-def row_sum(jet) -> Jet:
+def row_sum(jet: Jet) -> Jet:
     """Sum over the columns: shape (n, 1)."""
     return jet.map_parts(lambda part: part.sum(axis=-1, keepdims=True))
 
 
-def require_domain(allowed, name, domain) -> None:
+def require_domain(allowed: np.ndarray, name: str, domain: str) -> None:
     """Raise a ValueError unless all values lie where a function has derivatives."""
     if not allowed.all():
         raise ValueError(
@@ -67,70 +69,70 @@ def _integrate(z, value, slope) -> Jet:
     return solve(z, [value], [lambda found, k: slope._part(k)])[0]
 
 
-def exp(z):
+def exp(z: Jet) -> Jet:
     """e to the z."""
     return solve(z, [np.exp(z.value)], [lambda found, k: found[0][k]])[0]
 
 
-def expm1(z):
+def expm1(z: Jet) -> Jet:
     """exp(z) - 1, exact near zero."""
     result = exp(z)
     result.parts[0] = np.expm1(z.value)[None]
     return result
 
 
-def log(z):
+def log(z: Jet) -> Jet:
     """Natural logarithm of positive values."""
     require_domain(z.value > 0, "The logarithm", "above 0")
     return _integrate(z, np.log(z.value), 1 / z)
 
 
-def log1p(z):
+def log1p(z: Jet) -> Jet:
     """log(1 + z), exact near zero."""
     require_domain(z.value > -1, "log1p", "above -1")
     return _integrate(z, np.log1p(z.value), 1 / (z + 1))
 
 
-def sqrt(z):
+def sqrt(z: Jet) -> Jet:
     """Square root of positive values."""
     require_domain(z.value > 0, "The square root", "above 0")
     return z**0.5
 
 
-def cbrt(z):
+def cbrt(z: Jet) -> Jet:
     """Cube root, of any values but zero."""
     require_domain(z.value != 0, "The cube root", "off 0")
     return (z * np.sign(z.value)) ** (1 / 3) * np.sign(z.value)
 
 
-def absolute(z):
+def absolute(z: Jet) -> Jet:
     """Absolute value; at zero that of the side above."""
     return z * np.where(z.value < 0, -1.0, 1.0)
 
 
-def sin_cos(z):
+def sin_cos(z: Jet) -> list[Jet]:
     """Sine and cosine."""
     slopes = [lambda found, k: found[1][k], lambda found, k: -found[0][k]]
     return solve(z, [np.sin(z.value), np.cos(z.value)], slopes)
 
 
-def sin(z):
+def sin(z: Jet) -> Jet:
     """Sine."""
     return sin_cos(z)[0]
 
 
-def cos(z):
+def cos(z: Jet) -> Jet:
     """Cosine."""
     return sin_cos(z)[1]
 
 
-def sinh_cosh(z):
+def sinh_cosh(z: Jet) -> list[Jet]:
     """Hyperbolic sine and cosine."""
     slopes = [lambda found, k: found[1][k], lambda found, k: found[0][k]]
     return solve(z, [np.sinh(z.value), np.cosh(z.value)], slopes)
 
 
-def tan(z):
+def tan(z: Jet) -> Jet:
     """Tangent."""
 
     def slope(found, k):  # 1 + y²
@@ -140,62 +142,62 @@ def tan(z):
     return solve(z, [np.tan(z.value)], [slope])[0]
 
 
-def arcsin(z):
+def arcsin(z: Jet) -> Jet:
     """Arcsine of values strictly between -1 and 1."""
     require_domain(abs(z.value) < 1, "The arcsine", "between -1 and 1")
     return _integrate(z, np.arcsin(z.value), (1 - z.square()) ** -0.5)
 
 
-def arccos(z):
+def arccos(z: Jet) -> Jet:
     """Arccosine of values strictly between -1 and 1."""
     return np.pi / 2 - arcsin(z)
 
 
-def arctan(z):
+def arctan(z: Jet) -> Jet:
     """Arctangent."""
     return _integrate(z, np.arctan(z.value), 1 / (z.square() + 1))
 
 
-def arcsinh(z):
+def arcsinh(z: Jet) -> Jet:
     """Inverse hyperbolic sine."""
     return _integrate(z, np.arcsinh(z.value), (z.square() + 1) ** -0.5)
 
 
-def arccosh(z):
+def arccosh(z: Jet) -> Jet:
     """Inverse hyperbolic cosine of values above 1."""
     require_domain(z.value > 1, "arccosh", "above 1")
     return _integrate(z, np.arccosh(z.value), (z.square() - 1) ** -0.5)
 
 
-def arctanh(z):
+def arctanh(z: Jet) -> Jet:
     """Inverse hyperbolic tangent of values strictly between -1 and 1."""
     require_domain(abs(z.value) < 1, "arctanh", "between -1 and 1")
     return _integrate(z, np.arctanh(z.value), 1 / (1 - z.square()))
 
 
-def logit(z):
+def logit(z: Jet) -> Jet:
     """log(z / (1 - z)) of values strictly between 0 and 1."""
     require_domain((z.value > 0) & (z.value < 1), "The logit", "between 0 and 1")
     return log(z) - log(1 - z)
 
 
-def log_expit(z):
+def log_expit(z: Jet) -> Jet:
     """Logarithm of the logistic function."""
     return -ACTIVATIONS["softplus"].taylor(-z)
 
 
-def erf(z):
+def erf(z: Jet) -> Jet:
     """Error function."""
     return _integrate(z, special.erf(z.value), exp(-z.square()) * (2 / np.sqrt(np.pi)))
 
 
-def ndtr(z):
+def ndtr(z: Jet) -> Jet:
     """Cumulative normal distribution."""
     density = exp(z.square() * -0.5) / np.sqrt(2 * np.pi)
     return _integrate(z, special.ndtr(z.value), density)
 
 
-def ndtri(z):
+def ndtri(z: Jet) -> Jet:
     """Quantiles of the normal distribution, of probabilities strictly between 0 and 1."""
     require_domain((z.value > 0) & (z.value < 1), "The normal quantile", "between 0 and 1")
 

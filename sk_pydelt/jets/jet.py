@@ -1,7 +1,9 @@
 """Truncated Taylor arithmetic: all partial derivatives of a batch of maps, up to an order."""
 
+from collections.abc import Callable, Sequence
 from math import factorial, prod
 from numbers import Integral
+from typing import Any
 
 from .namespace import namespace
 from .parts import (
@@ -16,7 +18,7 @@ from .parts import (
 __all__ = ["Jet", "solve"]
 
 
-def solve(z, values, slopes):
+def solve(z: "Jet", values: list, slopes: list[Callable]) -> list["Jet"]:
     r"""Jets of functions of `z` from the differential equations that they satisfy.
 
     Where :math:`f_c'(z) = s_c(f_1(z), f_2(z), \dots)`, the Euler operator
@@ -100,13 +102,13 @@ class Jet:
 
     __array_ufunc__ = None  # numpy_array * jet is ours to answer
 
-    def __init__(self, parts, order, n_variables):
+    def __init__(self, parts: list, order: int, n_variables: int):
         self.parts = parts
         self.order = order
         self.n_variables = n_variables
 
     @classmethod
-    def variables(cls, X, order, directions=None):
+    def variables(cls, X: Any, order: int, directions: Any = None) -> "Jet":
         """The identity map at the rows of X, or straight lines through them.
 
         Parameters
@@ -123,12 +125,12 @@ class Jet:
         return cls([X[None, ...], lines][: order + 1], order, directions.shape[0])
 
     @classmethod
-    def constant(cls, value, order, n_variables):
+    def constant(cls, value: Any, order: int, n_variables: int) -> "Jet":
         """A map of shape (n, m) that does not depend on the variables."""
         return cls([value[None, ...]], order, n_variables)
 
     @classmethod
-    def concatenate(cls, jets):
+    def concatenate(cls, jets: list["Jet"]) -> "Jet":
         """Jets of the same rows beside each other, as columns of one."""
         xp = namespace(jets[0].value)
         for jet in jets[1:]:
@@ -138,16 +140,16 @@ class Jet:
         return cls(parts, jets[0].order, jets[0].n_variables)
 
     @property
-    def degree(self):
+    def degree(self) -> int:
         """Degree of the highest stored part."""
         return len(self.parts) - 1
 
     @property
-    def value(self):
+    def value(self) -> Any:
         """The map itself: shape (n, m)."""
         return self.parts[0][0, ...]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n, m = self.value.shape
         return f"Jet of order {self.order} in {self.n_variables} variables, {n} rows, {m} columns"
 
@@ -176,20 +178,20 @@ class Jet:
     def _with(self, parts):
         return Jet(parts, self.order, self.n_variables)
 
-    def map_parts(self, function):
+    def map_parts(self, function: Callable[[Any], Any]) -> "Jet":
         """The jet of a linear map that acts on every part alike (a cast, a selection of rows)."""
         return self._with([function(part) for part in self.parts])
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> "Jet":
         """Select rows and columns as of an (n, m) array; both axes are kept, by a number too."""
         key = key if isinstance(key, tuple) else (key,)
         key = [_keep_axis(index, self.value.shape[axis]) for axis, index in enumerate(key)]
         return self.map_parts(lambda part: part[(slice(None), *key)])
 
-    def __neg__(self):
+    def __neg__(self) -> "Jet":
         return self.map_parts(lambda part: -part)
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
             return self._with(_one_shape([self.parts[0] + other, *self.parts[1:]]))
         self._require_same_kind(other)
@@ -199,13 +201,13 @@ class Jet:
 
     __radd__ = __add__
 
-    def __sub__(self, other):
+    def __sub__(self, other: Any) -> "Jet":
         return self + (-other)
 
-    def __rsub__(self, other):
+    def __rsub__(self, other: Any) -> "Jet":
         return -self + other
 
-    def __mul__(self, other):
+    def __mul__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
             return self.map_parts(lambda part: part * other)
         self._require_same_kind(other)
@@ -215,11 +217,11 @@ class Jet:
 
     __rmul__ = __mul__
 
-    def __matmul__(self, matrix):
+    def __matmul__(self, matrix: Any) -> "Jet":
         """Each row times a constant matrix of shape (m, p)."""
         return self.map_parts(lambda part: part @ matrix)
 
-    def __truediv__(self, other):
+    def __truediv__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
             return self.map_parts(lambda part: part / other)
         self._require_same_kind(other)
@@ -234,12 +236,12 @@ class Jet:
             quotient.append(rest / other.value)
         return self._with(quotient)
 
-    def __rtruediv__(self, other):
+    def __rtruediv__(self, other: Any) -> "Jet":
         xp = namespace(self.value)
         numerator = xp.zeros_like(self.value) + other
         return Jet.constant(numerator, self.order, self.n_variables) / self
 
-    def __pow__(self, exponent):
+    def __pow__(self, exponent: float) -> "Jet":
         """A constant power; values must be positive unless the exponent is a whole number."""
         if exponent == int(exponent):
             return self._whole_power(int(exponent))
@@ -265,12 +267,12 @@ class Jet:
             result = result * self if bit == "1" else result
         return result
 
-    def square(self):
+    def square(self) -> "Jet":
         """The jet times itself, at about half the cost of a product."""
         top = min(2 * self.degree, self.order)
         return self._with([square_part(self.parts, k, self.n_variables) for k in range(top + 1)])
 
-    def compose(self, coefficients):
+    def compose(self, coefficients: list) -> "Jet":
         """An elementwise function from its Taylor coefficients at the value.
 
         Parameters
@@ -286,14 +288,14 @@ class Jet:
             result = result * step + coefficient
         return result
 
-    def partial(self, multi_index):
+    def partial(self, multi_index: Sequence[int]) -> Any:
         """One mixed partial derivative: shape (n, m)."""
         multi_index = tuple(multi_index)
         k = sum(multi_index)
         row = positions(self.n_variables, k)[multi_index]
         return self._part(k)[row, ...] * float(prod(map(factorial, multi_index)))
 
-    def tensor(self, k):
+    def tensor(self, k: int) -> Any:
         """All derivatives of order k: shape (n, m, q, …, q) with k trailing axes."""
         xp = namespace(self.value)
         part = self._part(k)

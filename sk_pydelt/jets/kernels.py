@@ -1,7 +1,9 @@
 """Kernels as functions of jets, and their sums, products and powers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb, inf
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ __all__ = [
 ]
 
 
-def weighted_sum(kernel, left, right, weights) -> Jet:
+def weighted_sum(kernel: Any, left: Jet, right: np.ndarray, weights: np.ndarray) -> Jet:
     """Sum over points (N, d) of a kernel times weights (N, m): a jet of shape (n, m)."""
     if hasattr(kernel, "weighted_sum"):
         return kernel.weighted_sum(left, right, weights)
@@ -42,7 +44,7 @@ class Constant:
     value: float
     smoothness: float = inf
 
-    def __call__(self, left, right) -> Jet:
+    def __call__(self, left: Jet, right: Any) -> Jet:
         n_columns = 1 if isinstance(right, Jet) else len(right)
         value = np.full((len(left.value), n_columns), float(self.value))
         return Jet.constant(value, left.order, left.n_variables)
@@ -55,10 +57,10 @@ class Dot:
     constant: float = 0.0
     smoothness: float = inf
 
-    def __call__(self, left, right) -> Jet:
+    def __call__(self, left: Jet, right: Any) -> Jet:
         return _dot(left, right) + self.constant
 
-    def weighted_sum(self, left, right, weights) -> Jet:
+    def weighted_sum(self, left: Jet, right: np.ndarray, weights: np.ndarray) -> Jet:
         return left @ (right.T @ weights) + self.constant * weights.sum(axis=0)
 
 
@@ -66,17 +68,17 @@ class Dot:
 class Sum:
     """The sum of two kernels."""
 
-    first: object
-    second: object
+    first: Any
+    second: Any
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return min(self.first.smoothness, self.second.smoothness)
 
-    def __call__(self, left, right) -> Jet:
+    def __call__(self, left: Jet, right: Any) -> Jet:
         return self.first(left, right) + self.second(left, right)
 
-    def weighted_sum(self, left, right, weights) -> Jet:
+    def weighted_sum(self, left: Jet, right: np.ndarray, weights: np.ndarray) -> Jet:
         parts = [weighted_sum(k, left, right, weights) for k in (self.first, self.second)]
         return parts[0] + parts[1]
 
@@ -85,14 +87,14 @@ class Sum:
 class Product:
     """The product of two kernels."""
 
-    first: object
-    second: object
+    first: Any
+    second: Any
     smoothness = Sum.smoothness
 
-    def __call__(self, left, right) -> Jet:
+    def __call__(self, left: Jet, right: Any) -> Jet:
         return self.first(left, right) * self.second(left, right)
 
-    def weighted_sum(self, left, right, weights) -> Jet:
+    def weighted_sum(self, left: Jet, right: np.ndarray, weights: np.ndarray) -> Jet:
         for constant, other in ((self.first, self.second), (self.second, self.first)):
             if isinstance(constant, Constant):
                 return weighted_sum(other, left, right, weights * constant.value)
@@ -104,23 +106,23 @@ class Product:
 class Power:
     """A power of a kernel."""
 
-    kernel: object
+    kernel: Any
     exponent: float
 
     @property
-    def smoothness(self):
+    def smoothness(self) -> float:
         return self.kernel.smoothness
 
-    def __call__(self, left, right) -> Jet:
+    def __call__(self, left: Jet, right: Any) -> Jet:
         return self.kernel(left, right) ** self.exponent
 
 
-def tanh_kernel(gamma, coef0):
+def tanh_kernel(gamma: float, coef0: float) -> Callable:
     """The kernel tanh(γ x·x' + coef0)."""
     return lambda left, right: tanh(_dot(left, right) * gamma + coef0)
 
 
-def cosine(left, right):
+def cosine(left: Jet, right: np.ndarray) -> Jet:
     """Cosine of the angle between rows; rows of zeros have none, and are flat."""
     size = np.linalg.norm(right, axis=1)
     unit = right / np.where(size, size, 1.0)[:, None]
@@ -129,7 +131,7 @@ def cosine(left, right):
     return (left @ unit.T) / squared**0.5 * ~empty
 
 
-def laplacian(gamma):
+def laplacian(gamma: float) -> Callable:
     """exp(-γ Σ|x - x'|); at a kink the side above is taken."""
 
     def kernel(left, right):

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from math import factorial, prod
+from typing import Any
 
 from .namespace import namespace
 
@@ -18,7 +19,7 @@ __all__ = [
 
 
 @lru_cache(maxsize=256)
-def multi_indices(n_variables, degree):
+def multi_indices(n_variables: int, degree: int) -> tuple[tuple[int, ...], ...]:
     """Every multi-index of one degree, in lexicographic order.
 
     >>> multi_indices(2, 2)
@@ -29,7 +30,7 @@ def multi_indices(n_variables, degree):
 
 
 @lru_cache(maxsize=256)
-def positions(n_variables, degree):
+def positions(n_variables: int, degree: int) -> dict[tuple[int, ...], int]:
     """The place of each multi-index in `multi_indices`."""
     return {alpha: i for i, alpha in enumerate(multi_indices(n_variables, degree))}
 
@@ -46,7 +47,7 @@ def _factor_pairs(n_variables, left, right):
 
 
 @lru_cache(maxsize=256)
-def tensor_table(n_variables, degree):
+def tensor_table(n_variables: int, degree: int) -> tuple[list[int], list[int]]:
     """Place and factorial of the multi-index behind each entry of a full derivative tensor."""
     place = positions(n_variables, degree)
     entries = [()]
@@ -66,7 +67,9 @@ def _add_product(total, scale, a, b):
     return total
 
 
-def add_homogeneous(total, scale, a, b, left, right, n_variables):
+def add_homogeneous(
+    total: Any, scale: float, a: Any, b: Any, left: int, right: int, n_variables: int
+) -> Any:
     """Add scale times the product of two homogeneous parts of degrees left and right."""
     if n_variables == 1 or left == 0 or right == 0:
         return _add_product(total, scale, a, b)
@@ -79,14 +82,16 @@ def add_homogeneous(total, scale, a, b, left, right, n_variables):
     return namespace(a).stack(rows) if total is None else total
 
 
-def product_part(a, b, k, n_variables, *, total=None, scale=1):
+def product_part(
+    a: list, b: list, k: int, n_variables: int, *, total: Any = None, scale: float = 1
+) -> Any:
     """Part of degree k of the product of two lists of parts, added to `total` in place."""
     for i in range(max(0, k - len(b) + 1), min(k, len(a) - 1) + 1):
         total = add_homogeneous(total, scale, a[i], b[k - i], i, k - i, n_variables)
     return total
 
 
-def square_part(a, k, n_variables, *, scale=1):
+def square_part(a: list, k: int, n_variables: int, *, scale: float = 1) -> Any:
     """Part of degree k of the square of a list of parts, each mixed product taken once."""
     total = None
     for i in range(max(0, k - len(a) + 1), (k + 1) // 2):
@@ -97,7 +102,7 @@ def square_part(a, k, n_variables, *, scale=1):
     return total
 
 
-def product_adjoint(a, adjoint, n_variables):
+def product_adjoint(a: list, adjoint: list, n_variables: int) -> list:
     r"""What the coefficients of a factor b count, from what those of the product a b count.
 
     As :math:`(ab)_\gamma = \sum_\beta a_{\gamma - \beta} b_\beta`, that is

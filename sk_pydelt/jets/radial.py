@@ -1,7 +1,9 @@
 """Kernels that are functions of a scaled distance: k(x, x') = φ(|x - x'|²)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb, factorial, inf, prod
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -23,13 +25,16 @@ BLOCK_ENTRIES = 2**18  # Taylor coefficients held at a time: they stay in the ca
 SAME_POINT = 1e-20  # squared distance, in length scales, below which two points are one
 
 
-def gaussian(s, top):
+Profile = Callable[[np.ndarray, int], list[np.ndarray]]
+
+
+def gaussian(s: np.ndarray, top: int) -> list[np.ndarray]:
     """Taylor coefficients of exp(-s/2) at s, up to degree `top`."""
     base = np.exp(-0.5 * s)
     return [base, *(base * ((-0.5) ** k / factorial(k)) for k in range(1, top + 1))]
 
 
-def rational_quadratic(alpha):
+def rational_quadratic(alpha: float) -> Profile:
     """Profile (1 + s/2α)^-α."""
 
     def profile(s, top):
@@ -42,7 +47,7 @@ def rational_quadratic(alpha):
     return profile
 
 
-def matern(nu):
+def matern(nu: float) -> Profile:
     r"""Profile of Matérn's kernel, :math:`2^{1-ν}/Γ(ν)\, z^ν K_ν(z)` with :math:`z^2 = 2νs`.
 
     With :math:`m_μ(z) = z^μ K_μ(z)` its derivatives are :math:`dm_μ/d(z^2) = -m_{μ-1}/2`
@@ -89,7 +94,7 @@ def _times_polynomial(decay, z, mu, scale):
     return total if mu > 0 else total * z ** (2 * mu)
 
 
-def exp_sine_squared(length_scale, period):
+def exp_sine_squared(length_scale: float, period: float) -> Profile:
     r"""Profile exp(-2 sin²(π√s/p)/l²), p the period.
 
     Spherical Bessel functions give it: :math:`\frac{d}{d(z^2)} j_n(z)/z^n = -j_{n+1}(z)/2z^{n+1}`.
@@ -150,11 +155,11 @@ class Radial:
         A process with this covariance has mean-square derivatives of any order below it.
     """
 
-    profile: callable
-    length_scale: object = 1.0
+    profile: Profile
+    length_scale: Any = 1.0
     smoothness: float = inf
 
-    def __call__(self, left, right) -> Jet:
+    def __call__(self, left: Jet, right: Any) -> Jet:
         """The kernel of rows of a jet (n, d) and points (N, d), or rows of another jet."""
         if isinstance(right, Jet):
             squared = row_sum(((left - right) / self.length_scale).square())
@@ -174,7 +179,7 @@ class Radial:
         centre = right.mean(axis=0)
         return (left - centre) / self.length_scale, (right - centre) / self.length_scale
 
-    def weighted_sum(self, left, right, weights) -> Jet:
+    def weighted_sum(self, left: Jet, right: np.ndarray, weights: np.ndarray) -> Jet:
         """Sum over points x' (N, d) of k(x, x') times weights (N, m): a jet of shape (n, m).
 
         With the step h of the jet from its value x, the squared distance grows by
