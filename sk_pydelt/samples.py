@@ -36,8 +36,8 @@ class Slopes:
     weight: float | None = None
 
     def __getitem__(self, rows: Any) -> "Slopes":
-        parts = (part[rows] for part in (self.directions, self.target, self.known))
-        return Slopes(*parts, self.units, self.weight)
+        directions, target, known = self.directions[rows], self.target[rows], self.known[rows]
+        return Slopes(directions, target, known, self.units, self.weight)
 
     @property
     def n_directions(self) -> int:
@@ -94,8 +94,9 @@ class Samples:
         return len(self.X)
 
     def __getitem__(self, rows: Any) -> "Samples":
-        parts = (None if part is None else part[rows] for part in (self.weight, self.slopes))
-        return Samples(self.X[rows], self.y[rows], *parts)
+        weight = None if self.weight is None else self.weight[rows]
+        slopes = None if self.slopes is None else self.slopes[rows]
+        return Samples(self.X[rows], self.y[rows], weight, slopes)
 
     @property
     def n_directions(self) -> int:

@@ -79,7 +79,8 @@ class NetPoint(Point):
     @cached_property
     def equations(self) -> Equations:
         """The problem, linearised here."""
-        return linearise(self._rows, *self.problem.y.shape, self.w.shape[0])
+        n, m = self.problem.y.shape
+        return linearise(self._rows, n, m, self.w.shape[0])
 
     def _rows(self, part):
         problem, n = self.problem, self.problem.y.shape[1]

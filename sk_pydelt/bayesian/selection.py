@@ -62,7 +62,7 @@ def portfolio(
     omega_0: float | str = "auto",
 ) -> list[Setting]:
     """The triples (hidden_layers, activation, omega_0) that compete."""
-    found = {}
+    found: dict[Setting, None] = {}
     for sizes, kind, omega in CURVES if n_features == 1 else FIELDS:
         if activation != "auto":
             if (kind == "sine") != (activation == "sine"):
@@ -119,7 +119,8 @@ class Entrant:
         rng: np.random.RandomState,
     ):
         self.build, self.samples, self.setting, self.rng = build, samples, setting, rng
-        self.nets, self.log_densities, self.weight = [], np.full(len(samples), np.nan), 0.0
+        self.nets: list = []
+        self.log_densities, self.weight = np.full(len(samples), np.nan), 0.0
 
     def net(self, samples: Samples, like: Any = None) -> Any:
         """A new net of this setting, or one that goes on from another."""
@@ -224,7 +225,7 @@ def race(
         entrants = _judged(entrants, folds(len(samples)), max_iter, in_time)
         least = entrants[0].score - SPREADS[1] * entrants[0].spread
         near = [entrant for entrant in entrants[:FINALISTS] if entrant.score >= least]
-    fitted = []
+    fitted: list[tuple[Entrant, list]] = []
     for entrant in near:
         if not fitted or in_time():
             fitted.append((entrant, entrant.fitted(n_init, max_iter, in_time)))

@@ -38,7 +38,6 @@ class RowsJet(Jet):
 
     def held(self, transform, n_columns) -> Jet:
         """What a transform makes of these rows, as a constant."""
-        values = np.empty((0, n_columns)) if self.source is None else transform(self.source)
-        values = values.toarray() if issparse(values) else values
-        values = np.asarray(values, dtype=np.float64)
+        made = np.empty((0, n_columns)) if self.source is None else transform(self.source)
+        values = np.asarray(made.toarray() if issparse(made) else made, dtype=np.float64)
         return Jet.constant(values, self.order, self.n_variables)

@@ -140,7 +140,7 @@ class LayeredJacobian(Jacobian):
         return namespace(u).concat(parts)
 
     def gram(self, inverse: Any = None) -> Any:
-        total, start = 0, 0
+        total, start = 0.0, 0
         for delta, h in self.factors:
             split, stop = _ends(start, delta, h)
             bias, scaled = 1, h
@@ -149,7 +149,7 @@ class LayeredJacobian(Jacobian):
             block = scaled @ h.T
             block += bias
             block *= delta @ delta.T
-            total = block if start == 0 else total.__iadd__(block)
+            total = total + block
             start = stop
         return total
 

@@ -42,7 +42,7 @@ def solve(z: "Jet", values: list, slopes: list[Callable]) -> list["Jet"]:
     list of Jet
     """
     found = [[value[None, ...]] for value in values]
-    derivatives = [[] for _ in values]
+    derivatives: list[list] = [[] for _ in values]
     for k in range(1, z.order + 1 if z.degree else 1):
         for derivative, slope in zip(derivatives, slopes):
             derivative.append(slope(found, k - 1))
@@ -226,7 +226,7 @@ class Jet:
             return self.map_parts(lambda part: part / other)
         self._require_same_kind(other)
         xp = namespace(self.value)
-        quotient = []
+        quotient: list = []
         top = self.order if other.degree else self.degree
         for k in range(top + 1):
             rest = self._part(k) + xp.zeros_like(other.value)  # fresh: the sum is taken in place

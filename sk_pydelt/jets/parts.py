@@ -50,7 +50,7 @@ def _factor_pairs(n_variables, left, right):
 def tensor_table(n_variables: int, degree: int) -> tuple[list[int], list[int]]:
     """Place and factorial of the multi-index behind each entry of a full derivative tensor."""
     place = positions(n_variables, degree)
-    entries = [()]
+    entries: list[tuple[int, ...]] = [()]
     for _ in range(degree):
         entries = [(*entry, i) for entry in entries for i in range(n_variables)]
     alphas = [tuple(entry.count(i) for i in range(n_variables)) for entry in entries]

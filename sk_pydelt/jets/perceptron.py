@@ -131,7 +131,7 @@ class ForwardPass:
     def __init__(self, net: Perceptron, w: Any, jet: Jet):
         self.net, self.layers = net, net.layers(w)
         self.activation = ACTIVATIONS[net.activation]
-        self.inputs, self.sums = [jet], []
+        self.inputs, self.sums = [jet], list[Jet]()
         for weight, bias in self.layers:
             if self.sums:
                 self.inputs.append(self.activation.taylor(self.sums[-1]))

@@ -148,6 +148,10 @@ class Laplace(ABC):
     def determine(self) -> Determined | None:
         """What the data determine; None where the system is singular."""
 
+    @abstractmethod
+    def whitened_svd(self, root: Any) -> tuple[Any, Any, Any]:
+        """See the function of this name; `root` (P,) holds the roots of the prior's precisions."""
+
     def move(self, step: Step) -> Any:
         """The weights at the end of a step."""
         if not self.problem.bends:
@@ -189,6 +193,11 @@ class DualLaplace(Laplace):
         left = inverse.diagonal().reshape(fit.point.residuals.shape).sum(0)
         return Determined(log_determinant, dof, left)
 
+    def whitened_svd(self, root: Any) -> tuple[Any, Any, Any]:
+        svd = namespace(root).linalg.svd
+        U, s, Vh = svd(self.jacobian.dense() / root, full_matrices=False)
+        return U, s, Vh.T
+
     def _invert(self, C, prior):
         """Log determinant and inverse of C; where rounding would spoil them, from J itself."""
         if float(C.diagonal().max()) < MAX_CONDITION and (factor := cholesky(C)):
@@ -215,10 +224,10 @@ class PrimalLaplace(Laplace):
     def __init__(self, problem: EvidenceProblem, fit: EvidenceFit):
         super().__init__(problem, fit)
         self.grams, gradients = fit.point.normal_equations()
-        gram = sum(b * G for b, G in zip(fit.beta, self.grams))
+        self.gram = sum(b * G for b, G in zip(fit.beta, self.grams))
         gradient = sum(b * g for b, g in zip(fit.beta, gradients))
         bends = (self._whitened(fit.point), self._transposed_times) if problem.bends else ()
-        self.equations = PrimalEquations(gram, gradient, *bends)
+        self.equations = PrimalEquations(self.gram, gradient, *bends)
 
     def _transposed_times(self, u):
         return self._jacobian().transposed_times(u)
@@ -227,7 +236,7 @@ class PrimalLaplace(Laplace):
         fit, problem = self.fit, self.problem
         xp = namespace(fit.alpha)
         prior = fit.alpha[problem.groups]
-        factor = cholesky(add_to_diagonal(self.equations.gram + 0.0, prior))
+        factor = cholesky(add_to_diagonal(self.gram + 0.0, prior))
         if factor is None:
             return None
         log_determinant = factor.log_determinant() - float(xp.log(prior).sum())
@@ -236,6 +245,10 @@ class PrimalLaplace(Laplace):
         used = self._used(factor, shares)
         left = (fit.point.residuals.shape[0] - used).clip(min=1e-12)
         return Determined(log_determinant, dof, left)
+
+    def whitened_svd(self, root: Any) -> tuple[Any, Any, Any]:
+        squares, V = namespace(root).linalg.eigh(self.gram / root / root[:, None])
+        return None, squares.clip(min=0) ** 0.5, V
 
     def _used(self, factor, shares):
         """Parameters that each output determines; together they are the sum of the shares."""
@@ -256,11 +269,4 @@ def whitened_svd(problem: EvidenceProblem, fit: EvidenceFit) -> tuple[Any, Any, 
     The posterior covariance of the weights is A^-½ (I - V diag(s² / (1 + s²)) Vᵀ) A^-½. From
     primal equations, U is None.
     """
-    local = laplace(problem, fit)
-    root = fit.alpha[problem.groups] ** 0.5
-    xp = namespace(root)
-    if problem.dual:
-        U, s, Vh = xp.linalg.svd(local.jacobian.dense() / root, full_matrices=False)
-        return U, s, Vh.T
-    squares, V = xp.linalg.eigh(local.equations.gram / root / root[:, None])
-    return None, squares.clip(min=0) ** 0.5, V
+    return laplace(problem, fit).whitened_svd(fit.alpha[problem.groups] ** 0.5)

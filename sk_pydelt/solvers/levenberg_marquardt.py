@@ -35,7 +35,10 @@ class Point(ABC):
 
     w: Any
     r: Any
-    loss: float
+
+    @property
+    @abstractmethod
+    def loss(self) -> float: ...
 
     @property
     @abstractmethod

@@ -30,7 +30,8 @@ class OneThread:
 
     def __init__(self, read: Callable[[], Any], write: Callable[[Any], None], limit: float):
         self.read, self.write, self.limit = read, write, limit
-        self.lock, self.inside, self.before = threading.Lock(), set(), None
+        self.lock, self.before = threading.Lock(), None
+        self.inside: set[object] = set()
 
     @contextmanager
     def __call__(self, n_multiplications: float) -> Iterator[None]:

@@ -26,8 +26,11 @@ class ResidualPoint(Point):
     def __init__(self, problem, w):
         self.problem, self.w = problem, w
         self.r = problem.array(np.array(problem.residuals(np.asarray(w))))
-        penalty = 0.0 if problem.prior is None else float(problem.prior @ w**2)
-        self.loss = float(self.r @ self.r) + penalty
+
+    @property
+    def loss(self):
+        prior = self.problem.prior
+        return float(self.r @ self.r) + (0.0 if prior is None else float(prior @ self.w**2))
 
     @property
     def equations(self):
