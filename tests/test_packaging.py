@@ -1,0 +1,92 @@
+"""What the project says of itself is so: its dependencies, its map, the folders of its tests."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "sk_pydelt"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+IMPORTED_AS = {"scikit-learn": "sklearn", "pytest-xdist": "xdist", "sphinx-gallery": None}
+TOOLS = {"mypy", "pre-commit", "pytest", "pytest-xdist", "ruff"}  # run, not imported
+SITE = {"myst-parser", "pydata-sphinx-theme", "sphinx", "sphinx-gallery"}
+
+
+def _names(requirements):
+    names = (re.match(r"[\w-]+", requirement)[0] for requirement in requirements)
+    return {name for name in names if name != PROJECT["name"]}
+
+
+def _module(name):
+    return IMPORTED_AS.get(name) or name.replace("-", "_")
+
+
+def _imported(*folders):
+    """Names of the top-level packages that files in some folders import anywhere."""
+    found = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module.split(".")[0])
+    return found
+
+
+def test_every_dependency_is_imported_by_the_package():
+    unused = {n for n in _names(PROJECT["dependencies"]) if _module(n) not in _imported(PACKAGE)}
+    assert not unused
+
+
+def test_every_extra_is_imported_somewhere():
+    used = _imported("sk_pydelt", "tests", "examples", "benchmarks")
+    for extra, requirements in PROJECT["optional-dependencies"].items():
+        names = _names(requirements) - TOOLS - SITE
+        assert not {n for n in names if _module(n) not in used}, extra
+
+
+def test_everything_that_the_package_imports_is_declared():
+    extras = PROJECT["optional-dependencies"]
+    declared = _names(PROJECT["dependencies"]) | _names(extras["tensorflow"])
+    known = {_module(name) for name in declared} | {"pandas", "polars", "sk_pydelt"}
+    assert not _imported(PACKAGE) - known - set(sys.stdlib_module_names)
+
+
+def _map():
+    """The names in the first column of the map in CONTRIBUTING."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.split("| where | what |")[1].split("\n\n")[0]
+    return [
+        name
+        for row in table.splitlines()[2:]
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1])
+    ]
+
+
+def test_every_name_on_the_map_is_there():
+    assert len(_map()) > 5
+    assert not [name for name in _map() if not (PACKAGE / name).exists()]
+
+
+def test_every_file_at_the_top_is_on_the_map():
+    entries = {
+        p.name for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()
+    }
+    named = {name.rstrip("/").split("/")[0] for name in _map()}
+    assert not entries - named - {"__init__.py"}
+
+
+TEST_FOLDERS = sorted({p.parent for p in (ROOT / "tests").rglob("test_*.py")} - {ROOT / "tests"})
+
+
+@pytest.mark.parametrize("folder", TEST_FOLDERS, ids=lambda p: str(p.relative_to(ROOT / "tests")))
+def test_folders_of_tests_mirror_the_package(folder):
+    assert (PACKAGE / folder.relative_to(ROOT / "tests")).is_dir()
+
+
+def test_the_package_is_typed():
+    assert (PACKAGE / "py.typed").exists()
