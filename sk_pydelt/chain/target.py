@@ -37,8 +37,3 @@ def output_factors(scaler, n_outputs: int) -> np.ndarray:
         f"The standard deviation does not pass through the inverse of {scaler}: scale the target "
         "by a transformer that scales and shifts each output alone, such as StandardScaler()."
     )
-
-
-def output_scale(scaler, n_outputs: int) -> np.ndarray:
-    """The same without their signs: what a standard deviation is multiplied by."""
-    return abs(output_factors(scaler, n_outputs))

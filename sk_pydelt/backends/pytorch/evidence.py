@@ -279,6 +279,19 @@ class Posterior:
         with torch.inference_mode():
             return self.module.propagate(jet.map_parts(torch.tensor)).map_parts(_array)
 
+    def component(self, jet: Jet, index) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (n, m) of one partial derivative, and a root (n, m, r) of its covariance."""
+        return self.propagate(jet).partial(index), self._map_partial(jet, index, self._root)
+
+    def _root(self, J):
+        """A root (n, r) of the covariance of numbers whose Jacobian by the weights is J (n, P)."""
+        z = J * self.root
+        inside = z @ self.basis
+        columns = [inside / (1 + self.singular_values**2).sqrt()]
+        if self.basis.shape[1] < len(self.root):
+            columns.append(z - inside @ self.basis.T)
+        return torch.cat(columns, dim=1)
+
     def variance(self, jet: Jet, index, sums=None) -> np.ndarray:
         """Variance of one partial derivative of the jet's order: (n, m).
 
