@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from . import calculus
-from .chain import propagate, propagate_inverse
+from .chain import predicts_1d, propagate, propagate_inverse
 from .jets import Jet
 from .jets.blocks import map_row_blocks
 from .samples import Samples
@@ -29,19 +29,19 @@ PREDICT_ROWS = 65_536  # rows predicted at a time: bounds the memory beside X an
 class DifferentiableMixin:
     """Derivatives as methods: each is the function of `sk_pydelt.calculus` of the same name."""
 
-    def differentiate(self, order=1) -> calculus.Derivative:
+    def differentiate(self, order: int | tuple | dict = 1) -> calculus.Derivative:
         """A derivative as a function of X; see `sk_pydelt.differentiate`."""
         return calculus.differentiate(self, order)
 
-    def gradient(self, X, return_std=False):
+    def gradient(self, X, return_std: bool = False):
         """First derivatives of the single output, (n, d); see `sk_pydelt.gradient`."""
         return calculus.gradient(self, X, return_std)
 
-    def jacobian(self, X, return_std=False):
+    def jacobian(self, X, return_std: bool = False):
         """First derivatives of all outputs, (n, m, d); see `sk_pydelt.jacobian`."""
         return calculus.jacobian(self, X, return_std)
 
-    def hessian(self, X, return_std=False):
+    def hessian(self, X, return_std: bool = False):
         """Second derivatives, (n, d, d) or (n, m, d, d); see `sk_pydelt.hessian`."""
         return calculus.hessian(self, X, return_std)
 
@@ -65,7 +65,7 @@ class DifferentiableMixin:
         """Vorticity of a flow, the curl by another name; see `sk_pydelt.vorticity`."""
         return calculus.vorticity(self, X)
 
-    def directional_derivative(self, X, direction, order=1) -> np.ndarray:
+    def directional_derivative(self, X, direction, order: int = 1) -> np.ndarray:
         """Derivative along a direction, (n,) or (n, m); see `sk_pydelt.directional_derivative`."""
         return calculus.directional_derivative(self, X, direction, order)
 
@@ -73,7 +73,7 @@ class DifferentiableMixin:
         """Laplacian of the Laplacian, (n,) or (n, m); see `sk_pydelt.biharmonic`."""
         return calculus.biharmonic(self, X)
 
-    def derivatives(self, X, orders) -> list:
+    def derivatives(self, X, orders: list) -> list:
         """Several mixed partials, each (n,) or (n, m); see `sk_pydelt.derivatives`."""
         return calculus.derivatives(self, X, orders)
 
@@ -81,7 +81,7 @@ class DifferentiableMixin:
         """Derivatives averaged over rows; see `sk_pydelt.average_marginal_effects`."""
         return calculus.average_marginal_effects(self, X, sample_weight=sample_weight)
 
-    def integrate(self, a, b, *, tol=1e-9, return_std=False):
+    def integrate(self, a: float, b, *, tol: float = 1e-9, return_std: bool = False):
         """Integral of a curve from a to b; see `sk_pydelt.integrate`."""
         return calculus.integrate(self, a, b, tol=tol, return_std=return_std)
 
@@ -169,15 +169,26 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         -------
         array of shape (n,) or (n, m), as y was, in its units
         """
+        return self._values(self._checked(X))
+
+    def _checked(self, X):
+        """X as an array (n, d) of the features that the fitted function has."""
         check_is_fitted(self)
         calculus.check_places(X)
-        X = validate_data(self, X, reset=False, dtype=np.float64, order="C")
+        return validate_data(self, X, reset=False, dtype=np.float64, order="C")
+
+    def _values(self, X):
+        """Values at a checked X, with as many axes as y had."""
         y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
         return y[:, 0] if self._y_ndim == 1 else y
 
     def _predict_block(self, X):
         scaled = self._predict_scaled(_apply(self.x_scaler_.transform, X))
         return _apply(self.y_scaler_.inverse_transform, scaled)
+
+    def _each_output(self, values):
+        """One number for each output (m,), or the only one where y was 1-D."""
+        return float(values[0]) if self._y_ndim == 1 else values
 
     @contextmanager
     def _all_or_nothing(self):
@@ -200,6 +211,9 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
 def _(step: BaseInterpolator, jet):
     jet = step._propagate_scaled(propagate(step.x_scaler_, jet))
     return propagate_inverse(step.y_scaler_, jet)
+
+
+predicts_1d.register(BaseInterpolator, lambda step: step._y_ndim == 1)
 
 
 def _check_weight(sample_weight, X):

@@ -96,7 +96,7 @@ class CurveDerivative:
     def __repr__(self):
         return f"{self.derivative!r}" + ("" if self.mask is None else f" at mask {self.mask}")
 
-    def __call__(self, X):
+    def __call__(self, X) -> float | np.ndarray:
         """Evaluate the derivative.
 
         Parameters
@@ -142,24 +142,7 @@ def _pick(rows, mask):
 class _CurveMixin:
     """Curves and scalars for a strict interpolator: put before its class."""
 
-    def fit(self, X, y, sample_weight=None, **known):
-        """Fit the function to samples of a curve, X (n,) and y (n,), or as the strict class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n,) or (n, d)
-        y : array-like of shape (n,) or (n, m)
-        sample_weight : array-like of shape (n,), default=None
-        **known
-            Known derivatives, `dy` and `dy_weight`, where the strict class takes them.
-
-        Returns
-        -------
-        self
-        """
-        return super().fit(_column(X), y, sample_weight, **known)
-
-    def predict(self, X):
+    def predict(self, X) -> float | np.ndarray:
         """Values of the fitted function: a float for a number, else an array with a row for each.
 
         Parameters
@@ -174,12 +157,12 @@ class _CurveMixin:
         _check_curve(X, self)
         return _like(X, super().predict(_column(X)))
 
-    def differentiate(self, order=1, mask=None) -> CurveDerivative:
+    def differentiate(self, order: int | tuple | dict = 1, mask=None) -> CurveDerivative:
         """A derivative as a function of places along the curve; see `sk_pydelt.differentiate`.
 
         Parameters
         ----------
-        order : int or tuple of int, default=1
+        order : int, tuple of int or dict of int, default=1
         mask : array-like of bool or int, default=None
             Which of the points are evaluated, as in pydelt.
 
@@ -216,6 +199,24 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
     __init__ = _pydelt_names(
         neural.NeuralNetworkInterpolator.__init__, framework="backend", dropout="dropout_rate"
     )
+
+    def fit(self, X, y, sample_weight=None, *, dy=None, dy_weight=None):
+        """Fit the net to samples of a curve, X (n,) and y (n,), or as the strict class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, d)
+        y : array-like of shape (n,) or (n, m)
+        sample_weight : array-like of shape (n,), default=None
+        dy : array-like, default=None
+            Known derivatives: (n,) for a curve, or as the strict class takes them.
+        dy_weight : float, default=None
+
+        Returns
+        -------
+        self
+        """
+        return super().fit(_column(X), y, sample_weight, dy=dy, dy_weight=dy_weight)
 
 
 class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
@@ -264,9 +265,10 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         -------
         self
         """
+        X = _column(X)
         super().fit(X, y, sample_weight)  # checks everything, and is all there is for None and 0
         if self.smoothing:
-            fitted = self._smooth_to(self.smoothing, _column(X), y, sample_weight)
+            fitted = self._smooth_to(self.smoothing, X, y, sample_weight)
             vars(self).update(vars(fitted) | self.get_params(deep=False))
         return self
 

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 from .base import BaseInterpolator
 from .jets import Jet
+from .jets.blocks import in_row_blocks
 from .solvers.smoothing_splines import fit_curve, fit_surface, kernel_factor, monomials
 
 __all__ = ["PolyharmonicSpline", "SplineInterpolator"]
@@ -86,11 +87,8 @@ class PolyharmonicSpline:
     def propagate(self, jet: Jet) -> Jet:
         """The jet of the spline's values, (n, q), from that of places, (n, d)."""
         n_terms = comb(jet.n_variables + jet.order, jet.order)
-        step = max(1, BLOCK_ENTRIES // (n_terms * len(self.centres)))
-        starts = range(0, max(1, len(jet.value)), step)
-        blocks = [self._propagate_block(jet[start : start + step]) for start in starts]
-        parts = [np.concatenate(alike, axis=1) for alike in zip(*(part.parts for part in blocks))]
-        return Jet(parts, jet.order, jet.n_variables)
+        entries = n_terms * len(self.centres)
+        return in_row_blocks(self._propagate_block, jet, entries, BLOCK_ENTRIES)
 
     def _propagate_block(self, jet):
         columns = [jet[:, i] for i in range(len(self.origin))]
@@ -214,8 +212,8 @@ class SplineInterpolator(BaseInterpolator):
         found, chosen, dof = fit(X, y, weight, self.degree, self.smoothing)
         self.spline_ = found if one_feature else PolyharmonicSpline(X, *found, self.degree)
         self._highest_order = self.degree
-        self.smoothing_ = chosen if self._y_ndim == 2 else float(chosen[0])
-        self.effective_dof_ = dof if self._y_ndim == 2 else float(dof[0])
+        self.smoothing_ = self._each_output(chosen)
+        self.effective_dof_ = self._each_output(dof)
 
     def _predict_scaled(self, X):
         return self.spline_(X[:, 0] if X.shape[1] == 1 else X)

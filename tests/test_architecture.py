@@ -1,10 +1,12 @@
 """The house itself: who imports whom, what loads when, and how large the rooms are."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -30,8 +32,9 @@ MAY_IMPORT = {
     "estimator_checks": "calculus* chain* jets*",
     "base": "calculus* chain* jets* samples",
     "sobolev": "base chain* jets* samples",
+    "probabilistic": "base calculus* chain* jets*",
     "neural": f"{ESTIMATOR} sobolev",
-    "bayesian*": f"{ESTIMATOR} bayesian* sobolev",
+    "bayesian*": f"{ESTIMATOR} bayesian* probabilistic sobolev",
     "spline": "base calculus* chain* jets* samples solvers*",
     "interpolation": "base bayesian* calculus* neural spline",
     "__init__": "base bayesian calculus* neural spline (*)",
@@ -193,6 +196,66 @@ def test_no_function_body_is_above_40_lines(name):
     ]
     long = {f.name: _body_length(f) for f in functions if _body_length(f) > 40}
     assert not long
+
+
+def _overrides(module):
+    """Triples (name, method, parent's method) of what a module's classes override of ours."""
+    for cls in vars(module).values():
+        if inspect.isclass(cls) and cls.__module__ == module.__name__:
+            ours = [c for c in cls.__mro__ if c.__module__.startswith(PACKAGE.name)]
+            for i, child in enumerate(ours):
+                for parent in ours[i + 1 :]:
+                    for name in vars(child).keys() & vars(parent).keys():
+                        method, above = vars(child)[name], vars(parent)[name]
+                        if inspect.isfunction(method) and not name.startswith("__"):
+                            yield f"{child.__name__}.{name} of {cls.__name__}", method, above
+
+
+def _takes_every_call(method, above):
+    """Whether a method has another's parameters, and further ones only with defaults behind."""
+    ours, theirs = (inspect.signature(f).parameters for f in (method, above))
+    same = all(
+        name in ours and (ours[name].kind, ours[name].default) == (p.kind, p.default)
+        for name, p in theirs.items()
+    )
+    placed = [name for name, p in theirs.items() if p.kind is not p.KEYWORD_ONLY]
+    further = [p for name, p in ours.items() if name not in theirs]
+    return same and list(ours)[: len(placed)] == placed and all(map(_may_be_left_out, further))
+
+
+def _may_be_left_out(parameter):
+    variable = parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD
+    return parameter.default is not parameter.empty or parameter.kind in variable
+
+
+@each_module
+def test_a_method_takes_every_call_that_its_parents_takes(name):
+    if name.startswith("backends.tensorflow"):
+        pytest.importorskip("tensorflow")
+    module = import_module(f"{PACKAGE.name}.{name}" if name != "__init__" else PACKAGE.name)
+    wrong = [what for what, *pair in _overrides(module) if not _takes_every_call(*pair)]
+    assert not wrong, "a child may add parameters with defaults after its parent's, nothing else"
+
+
+def test_what_takes_every_call():
+    def parent(self, X, y=None, *, weight=None): ...
+
+    def more(self, X, y=None, z=None, *, weight=None, dy=None): ...
+
+    def fewer(self, X, y=None): ...
+
+    def renamed(self, x, y=None, *, weight=None): ...
+
+    def between(self, X, z=None, y=None, *, weight=None): ...
+
+    def other_default(self, X, y=1, *, weight=None): ...
+
+    def needed(self, X, y=None, *, weight=None, dy): ...
+
+    assert _takes_every_call(parent, parent)
+    assert _takes_every_call(more, parent)
+    for method in (fewer, renamed, between, other_default, needed):
+        assert not _takes_every_call(method, parent), method.__name__
 
 
 MACHINE_PATH = re.compile(r"(?<![\w./~])/(?:work|opt|home|root|tmp|Users|mnt|srv)\b|file://")

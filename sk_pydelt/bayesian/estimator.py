@@ -5,13 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..calculus import check_places
-from ..chain import propagate, propagate_inverse, propagate_std, propagate_sum_std
-from ..chain.target import output_scale
 from ..jets import Jet
 from ..jets.activations import ACTIVATIONS
+from ..probabilistic import Component, ProbabilisticInterpolator
 from ..sobolev import SobolevInterpolator
 from .candidate import Candidate
 from .selection import portfolio, race
@@ -19,10 +16,9 @@ from .selection import portfolio, race
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
 SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.piecewise_linear]
-BLOCK_ROWS = 256  # rows whose Jacobians by the weights are held at once
 
 
-class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
+class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterpolator):
     r"""Neural networks that find the noise, their own regularisation and their error bars.
 
     Each net :math:`f(x, w)` is fitted by evidence-regularised Levenberg–Marquardt: weights have
@@ -152,52 +148,6 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         self.y_scaler = y_scaler
         self.random_state = random_state
 
-    def predict(self, X, return_std=False):
-        """Values of the fitted function, and its standard deviation.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-        return_std : bool, default=False
-
-        Returns
-        -------
-        array of shape (n,) or (n, m), as y was, in its units
-        array of the same shape
-            With ``return_std=True``: the standard deviation of the function, without noise.
-        """
-        values = super().predict(X)
-        if not return_std:
-            return values
-        std = self._over_blocks(X, 0, lambda jet: propagate_std(self, jet, (0,) * jet.n_variables))
-        return values, std[:, 0] if self._y_ndim == 1 else std
-
-    def sample(self, X, n_samples=1, order=0, random_state=None) -> np.ndarray:
-        """Draw functions, or derivatives of them, from the posterior.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-        n_samples : int, default=1
-        order : int or tuple of int, default=0
-            0 is the functions themselves, a tuple (one order for each feature) one mixed partial;
-            with one feature an int k is the k-th derivative.
-        random_state : int, RandomState or None, default=None
-
-        Returns
-        -------
-        array of shape (n_samples, n) or (n_samples, n, m), as y was
-            Each draw is one net of the average, with weights drawn from its posterior.
-        """
-        check_is_fitted(self)
-        index = self._index(order)
-        rng = check_random_state(random_state)
-        counts = rng.multinomial(n_samples, self._weights)
-        draws = list(counts)
-        samples = self._over_blocks(X, sum(index), lambda jet: self._draw(jet, index, draws))
-        samples = samples.transpose(2, 0, 1)[rng.permutation(n_samples)]
-        return samples[:, :, 0] if self._y_ndim == 1 else samples
-
     def _fit_scaled(self, samples):
         rng, n_features = check_random_state(self.random_state), samples.X.shape[1]
         settings = portfolio(n_features, self.hidden_layers, self.activation, self.omega_0)
@@ -215,28 +165,19 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         self.log_marginal_likelihood_ = best.log_evidence
         self.log_predictive_density_ = winner.mean_score if winner.nets else None
         # An output's values and slopes together say how many parameters they determine.
-        self.effective_dof_ = self._each(best.fit.dof.reshape(-1, n_outputs).sum(axis=0))
+        self.effective_dof_ = self._each_output(best.fit.dof.reshape(-1, n_outputs).sum(axis=0))
 
     def _record_noise(self, nets, n_outputs, slopes):
-        """Standard deviations of the noise, in the units of y and of its derivatives."""
+        """Standard deviations of the noise: of scaled targets, of slopes in units of `dy`."""
         variance = sum(w / net.fit.beta for net, w in nets)
-        values, *rates = np.sqrt(variance).reshape(-1, n_outputs)
-        try:
-            scale = output_scale(self.y_scaler_, n_outputs)
-        except TypeError:
-            scale = np.full(n_outputs, np.nan)
-        self.noise_std_ = self._each(values * scale)
+        self._noise, *rates = np.sqrt(variance).reshape(-1, n_outputs)
         self.dy_noise_std_ = None
         if slopes is not None:
             known = np.where(slopes.known.any(axis=0), 1.0, np.nan)
-            noise = (known * rates * slopes.units[:, None] * scale).T
+            noise = (known * rates * slopes.units[:, None] * self._units_of_y(n_outputs)).T
             with np.errstate(divide="ignore"):  # a weight of zero: anything goes
                 noise = noise / np.sqrt(1.0 if slopes.weight is None else slopes.weight)
             self.dy_noise_std_ = noise[0] if self._y_ndim == 1 else noise
-
-    def _each(self, values):
-        """One number for each output, or the only one where y was 1-D."""
-        return float(values[0]) if self._y_ndim == 1 else values
 
     def _predict_scaled(self, X):
         return self._propagate_scaled(Jet.constant(X, 0, 1)).value
@@ -245,65 +186,12 @@ class BayesianNeuralNetworkInterpolator(SobolevInterpolator):
         first, *others = [net.propagate(jet) * w for w, net in zip(self._weights, self._nets)]
         return sum(others, first)
 
-    def _index(self, order):
-        d = self.n_features_in_
-        if isinstance(order, tuple):
-            return order
-        if order and d > 1:
-            raise ValueError(
-                f"order must be 0 or a tuple with one order for each of the {d} features, such as "
-                f"{(1, *(0,) * (d - 1))}; got {order!r}."
-            )
-        return (order, *(0,) * (d - 1))
+    def _mixture_scaled(self, jet, index):
+        pairs = zip(self._weights, self._nets)
+        return [Component(weight, *net.partial(jet, index)) for weight, net in pairs]
 
-    def _over_blocks(self, X, order, function):
-        check_places(X)
-        X = validate_data(self, X, reset=False, dtype=np.float64, order="C")
-        blocks = [X[start : start + BLOCK_ROWS] for start in range(0, len(X), BLOCK_ROWS)]
-        return np.concatenate([function(Jet.variables(rows, order)) for rows in blocks])
-
-    def _draw(self, jet, index, draws):
-        """Samples of one partial derivative: (n, m, n_samples)."""
-        jet = propagate(self.x_scaler_, jet)
-        means, mean = _means(self, jet, index)
-        average = propagate_inverse(self.y_scaler_, self._propagate_scaled(jet)).partial(index)
-        scale = output_scale(self.y_scaler_, mean.shape[1])[:, None]
-        samples = []
-        for net, own, deviations in zip(self._nets, means, draws):
-            root = net.partial(jet, index)[1]
-            z = np.random.RandomState(0).standard_normal((root.shape[-1], deviations))
-            change = root @ z + (own - mean)[..., None]
-            samples.append(average[..., None] + scale * change)
-        return np.concatenate(samples, axis=2)
-
-
-@propagate_std.register
-def _(step: BayesianNeuralNetworkInterpolator, jet, index):
-    return _std(step, jet, index)
-
-
-@propagate_sum_std.register
-def _(step: BayesianNeuralNetworkInterpolator, jet, index, weights):
-    return _std(step, jet, index, weights)
-
-
-def _std(step, jet, index, sums=None):
-    """Standard deviation of the nets' mixture (the law of total variance)."""
-    jet = propagate(step.x_scaler_, jet)
-    means, mean = _means(step, jet, index, sums)
-    roots = [net.partial(jet, index)[1] for net in step._nets]
-    if sums is not None:
-        roots = [np.tensordot(sums, root, axes=1) for root in roots]
-    variances = [(root**2).sum(axis=-1) for root in roots]
-    total = sum(w * (v + (f - mean) ** 2) for w, v, f in zip(step._weights, variances, means))
-    return np.sqrt(total) * output_scale(step.y_scaler_, mean.shape[1])
-
-
-def _means(step, jet, index, sums=None):
-    """A derivative of each net, or weighted sums of it, and their average."""
-    means = [net.propagate(jet).partial(index) for net in step._nets]
-    means = means if sums is None else [sums @ f for f in means]
-    return means, sum(w * f for w, f in zip(step._weights, means))
+    def _noise_scaled(self):
+        return self._noise
 
 
 def _row(entrant):

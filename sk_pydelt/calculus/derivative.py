@@ -8,13 +8,17 @@ from sklearn.utils.validation import check_is_fitted
 from ..jets import multi_indices
 from .evaluation import (
     all_partials,
+    check_one_spread,
     check_order,
     drop_output_axis,
     dry_run,
     evaluate,
     feature_names,
+    has_output_axis,
     mixed_partial,
+    partial_cov,
     partial_std,
+    tensor_cov,
     tensor_std,
 )
 from .frames import check_container, make_frame
@@ -114,7 +118,7 @@ class Derivative:
     def __repr__(self):
         return f"Derivative of order {self.order} of {self.model!r}"
 
-    def __call__(self, X, return_std=False):
+    def __call__(self, X, return_std: bool = False, return_cov: bool = False):
         """Evaluate the derivative.
 
         Parameters
@@ -126,6 +130,8 @@ class Derivative:
             function without its noise; any kernel to any order, but for Matern below `nu`),
             `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too, or within a
             `TransformedTargetRegressor` that scales and shifts.
+        return_cov : bool, default=False
+            Whether to return the covariance between the places of X instead, of such a model.
 
         Returns
         -------
@@ -136,10 +142,43 @@ class Derivative:
             no numbers there is no derivative: NaN, and in frames no column.
         std : array or frame
             With `return_std`: of the same shape and units.
+        cov : array
+            With `return_cov`: of shape (n, n, ...) where that of the derivative is (n, ...), in
+            its units squared. Entry (i, j, ...) is the covariance of one entry of the derivative
+            at row i with the same entry at row j. Never a frame.
+
+        Raises
+        ------
+        ValueError
+            Both `return_std` and `return_cov`; X of another number of features.
+        TypeError
+            `return_std` or `return_cov` of a model of which it is not known how its derivative is
+            distributed.
+
+        Examples
+        --------
+        How well a line's slope is known, and that it is the same slope everywhere:
+
+        >>> import numpy as np
+        >>> from sklearn.linear_model import BayesianRidge
+        >>> from sk_pydelt import differentiate
+        >>> x = np.linspace(0, 3, 50).reshape(-1, 1)
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, 50)
+        >>> slope = differentiate(BayesianRidge().fit(x, 2 * x.ravel() + noise))
+        >>> value, std = slope([[1.0], [2.0]], return_std=True)
+        >>> std.round(3)
+        array([0.014, 0.014])
+        >>> value, cov = slope([[1.0], [2.0]], return_cov=True)
+        >>> (cov / std**2).round(6)
+        array([[1., 1.],
+               [1., 1.]])
         """
+        check_one_spread(return_std, return_cov)
         rows = validate_rows(self.model, X)
         found = self._present(X, rows, self._values(rows))
-        return (found, self._present(X, rows, self._deviations(rows))) if return_std else found
+        if return_std:
+            return found, self._present(X, rows, self._deviations(rows))
+        return (found, self._arrayed(X, self._covariances(rows), 2)) if return_cov else found
 
     def set_output(self, *, transform=None) -> "Derivative":
         """Choose what a call returns, as scikit-learn's transformers do.
@@ -175,13 +214,16 @@ class Derivative:
             return partial_std(self.model, rows, self.order)
         return tensor_std(self.model, rows, self.order)
 
+    def _covariances(self, rows):
+        if isinstance(self.order, tuple):
+            return partial_cov(self.model, rows, self.order)
+        return tensor_cov(self.model, rows, self.order)
+
     def _present(self, X, rows, values):
         """Values with all their axes as the caller wants them: few axes, or a frame."""
         container = getattr(self, "_container", "default")
         if container == "default":
-            if isinstance(self.order, int) and n_features(self.model) == 1:
-                values = values.reshape(values.shape[:2])
-            return drop_output_axis(self.model, X, values)
+            return self._arrayed(X, values, 1)
         d = n_features(self.model)
         if isinstance(self.order, int):
             text = ~rows.numeric
@@ -190,9 +232,14 @@ class Derivative:
             values = np.stack([values[(slice(None), slice(None), *e)] for e in entries], axis=-1)
         else:
             alphas, values = [self.order], values[..., None]
-        one_output = drop_output_axis(self.model, X, values).ndim < values.ndim
-        names = feature_names(self.model)
+        names, one_output = feature_names(self.model), not has_output_axis(self.model, X)
         return make_frame(container, X, values, alphas, names, one_output)
+
+    def _arrayed(self, X, values, axis):
+        """Values without the axes of one feature, and that of the outputs where y was 1-D."""
+        if isinstance(self.order, int) and n_features(self.model) == 1:
+            values = values.reshape(values.shape[: axis + 1])
+        return drop_output_axis(self.model, X, values, axis)
 
 
 def derivatives(model, X, orders) -> list:

@@ -88,16 +88,18 @@ def average_marginal_effects(model, X, *, sample_weight=None) -> MarginalEffects
     check_is_fitted(model)
     rows = validate_rows(model, X)
     dry_run(model, 1, rows.numeric)
-    slopes = drop_output_axis(model, X, all_partials(model, rows, 1))[..., rows.numeric]
-    n = len(slopes)
+    effects = drop_output_axis(model, X, all_partials(model, rows, 1))[..., rows.numeric]
+    n = len(effects)
     if n < 2:
         raise ValueError(f"An average with a standard error needs 2 rows at least; got {n}.")
-    weight = _check_sample_weight(sample_weight, slopes, dtype=np.float64, ensure_non_negative=True)
+    weight = _check_sample_weight(
+        sample_weight, effects, dtype=np.float64, ensure_non_negative=True
+    )
     total = weight.sum()
     if total == 0:
         raise ValueError("sample_weight is zero for every row: give at least one above zero.")
-    average = np.tensordot(weight, slopes, axes=1) / total
-    squares = np.tensordot(weight**2, (slopes - average) ** 2, axes=1)
+    average = np.tensordot(weight, effects, axes=1) / total
+    squares = np.tensordot(weight**2, (effects - average) ** 2, axes=1)
     error = np.sqrt(n / (n - 1) * squares) / total
     names = [name for name, numeric in zip(feature_names(model), rows.numeric) if numeric]
     return MarginalEffects(average, error, names)

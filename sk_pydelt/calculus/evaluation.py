@@ -7,8 +7,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from ..chain import entrance, propagate, propagate_std
-from ..chain.rows import RowsJet
+from ..chain import entrance, predicts_1d, propagate, propagate_cov, propagate_std
+from ..chain.rows_jet import RowsJet
 from ..jets import Jet, multi_indices
 from ..jets.blocks import map_row_blocks
 from .rows import moved, n_features, validate_rows
@@ -16,14 +16,17 @@ from .rows import moved, n_features, validate_rows
 __all__ = [
     "BLOCK_ROWS",
     "all_partials",
+    "check_one_spread",
     "check_order",
     "drop_output_axis",
     "dry_run",
     "evaluate",
     "feature_names",
+    "has_output_axis",
     "mixed_partial",
-    "only_active",
+    "partial_cov",
     "partial_std",
+    "tensor_cov",
     "tensor_std",
 ]
 
@@ -34,6 +37,15 @@ def feature_names(model):
     """Names of the features: those of the frame it was fitted to, or x0, x1, ..."""
     named = getattr(entrance(model), "feature_names_in_", None)
     return [f"x{i}" for i in range(n_features(model))] if named is None else list(named)
+
+
+def check_one_spread(return_std: bool, return_cov: bool) -> None:
+    """Raise a ValueError where both are asked for, as a Gaussian process does."""
+    if return_std and return_cov:
+        raise ValueError(
+            "At most one of return_std and return_cov can be requested: the standard deviation is "
+            "the root of the covariance's diagonal. Set one of them to False; got True for both."
+        )
 
 
 def check_order(order, model):
@@ -114,21 +126,20 @@ def all_partials(model, X, order):
     """All derivatives of one order: (n, m, d, ..., d)."""
     rows = validate_rows(model, X)
     found = evaluate(model, rows, order, lambda jet: jet.tensor(order))
-    return _among_all(found, rows.numeric)
+    return _among_all(found, rows.numeric, order)
 
 
-def _among_all(values, numeric):
-    """Tensors (n, m, q, ..., q) of the q columns of numbers, with NaN for all other columns."""
+def _among_all(values, numeric, order):
+    """Tensors of the q columns of numbers, (..., q, ..., q), with NaN for all other columns."""
     if numeric.all():
         return values
-    order = values.ndim - 2
-    whole = np.full((*values.shape[:2], *(len(numeric),) * order), np.nan)
-    places = np.ix_(*[np.flatnonzero(numeric)] * order)
-    whole[(slice(None), slice(None), *places)] = values
+    lead = values.shape[: values.ndim - order]
+    whole = np.full((*lead, *(len(numeric),) * order), np.nan)
+    whole[(..., *np.ix_(*[np.flatnonzero(numeric)] * order))] = values
     return whole
 
 
-def only_active(orders):
+def _only_active(orders):
     """The orders above zero, and the axes of X that they belong to."""
     active = [i for i, k in enumerate(orders) if k]
     return tuple(orders[i] for i in active), np.eye(len(orders))[active]
@@ -136,13 +147,13 @@ def only_active(orders):
 
 def mixed_partial(model, X, orders):
     """One mixed partial: only the features that are differentiated become variables of the jet."""
-    index, directions = only_active(orders)
+    index, directions = _only_active(orders)
     return evaluate(model, X, sum(index), lambda jet: jet.partial(index), directions)
 
 
 def partial_std(model, X, orders):
     """Standard deviation of one mixed partial: shape (n, m)."""
-    index, directions = only_active(orders)
+    index, directions = _only_active(orders)
 
     def std(jet):
         return propagate_std(model, jet, index)
@@ -150,27 +161,51 @@ def partial_std(model, X, orders):
     return map_jets(model, X, sum(index), directions, std)
 
 
+def partial_cov(model, X, orders):
+    """Covariance between places of one mixed partial, from all rows at once: shape (n, n, m)."""
+    rows, (index, directions) = validate_rows(model, X), _only_active(orders)
+    _require_numbers(model, rows.numeric, moved(directions))
+    jet = rows.jet(range(len(rows.values)), sum(index), directions)
+    return propagate_cov(model, jet, index)
+
+
 def tensor_std(model, X, order):
     """Standard deviations of all derivatives of one order: shape (n, m, d, ..., d)."""
+    return _tensor_of_partials(partial_std, model, X, order)
+
+
+def tensor_cov(model, X, order):
+    """Covariances between places of all derivatives of one order: (n, n, m, d, ..., d)."""
+    return _tensor_of_partials(partial_cov, model, X, order)
+
+
+def _tensor_of_partials(function, model, X, order):
+    """A function of mixed partials (..., m), for the entries of a tensor: (..., m, d, ..., d)."""
     rows = validate_rows(model, X)
     q = rows.numeric.sum()
     found = {}
     for alpha in multi_indices(q, order):
         orders = np.zeros(len(rows.numeric), dtype=int)
         orders[rows.numeric] = alpha
-        found[alpha] = partial_std(model, rows, tuple(orders))
+        found[alpha] = function(model, rows, tuple(orders))
     entries = product(range(q), repeat=order)
     counts = [tuple(entry.count(i) for i in range(q)) for entry in entries]
     columns = np.stack([found[alpha] for alpha in counts], axis=-1)
-    return _among_all(columns.reshape(*columns.shape[:2], *(q,) * order), rows.numeric)
+    return _among_all(columns.reshape(*columns.shape[:-1], *(q,) * order), rows.numeric, order)
 
 
-def drop_output_axis(model, X, values):
+def has_output_axis(model, X) -> bool:
+    """Whether results keep the axis of the outputs: not where the model was fitted with 1-D y.
+
+    The fitted model knows it by a rule of `predicts_1d`. A class without one is asked to predict
+    the first row of X.
+    """
+    flat = predicts_1d(model)
+    if flat is None:
+        flat = np.ndim(model.predict(_safe_indexing(X, slice(0, 1)))) == 1
+    return not flat
+
+
+def drop_output_axis(model, X, values, axis=1):
     """Take the axis of the outputs away where the model, fitted with 1-D y, predicts 1-D."""
-    return values[:, 0] if _predicts_one_dimension(model, X) else values
-
-
-def _predicts_one_dimension(model, X):
-    if not hasattr(model, "predict"):  # a transformer, or a pipeline of them
-        return False
-    return np.ndim(model.predict(_safe_indexing(X, slice(0, 1)))) == 1
+    return values if has_output_axis(model, X) else values[(*[slice(None)] * axis, 0)]

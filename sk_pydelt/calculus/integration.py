@@ -17,7 +17,7 @@ STD_ROUNDING = 1e-8  # of the range of the fitted values: what rounding leaves o
 GRID = 129  # places that tell how large the function is
 
 
-def integrate(model, a, b, *, tol=1e-9, return_std=False):
+def integrate(model, a: float, b, *, tol: float = 1e-9, return_std: bool = False):
     r"""Integral :math:`\int_a^b f(x)\,dx` of a fitted curve, or of a derivative of one.
 
     An array `b` gives the antiderivative of f that is zero at `a`, at the places b.
@@ -88,10 +88,11 @@ def integrate(model, a, b, *, tol=1e-9, return_std=False):
     (array([3.98, 9.97]), array([0.02, 0.04]))
     """
     function = _curve(model)
-    ends, place = np.unique(np.concatenate([[a], np.ravel(b)]).astype(float), return_inverse=True)
+    limits = np.concatenate([[a], np.ravel(b)]).astype(float)
+    ends, positions = np.unique(limits, return_inverse=True)
     if not np.isfinite(ends).all():
         raise ValueError(f"The limits of an integral must be finite numbers; got {a!r} and {b!r}.")
-    from_lowest = _cumulative(function, ends, tol)[place]
+    from_lowest = _cumulative(function, ends, tol)[positions]
     found = from_lowest[1:] - from_lowest[0]
     if not return_std:
         return _of_limit(b, found)

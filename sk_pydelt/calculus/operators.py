@@ -13,7 +13,7 @@ from .evaluation import (
     evaluate,
     tensor_std,
 )
-from .rows import n_features, validate_rows
+from .rows import Rows, n_features, validate_rows
 
 __all__ = [
     "biharmonic",
@@ -29,16 +29,7 @@ __all__ = [
 ]
 
 
-def _check_outputs(model, X, name, allowed, rule):
-    """Raise a ValueError where an operator does not exist for the number of outputs."""
-    check_is_fitted(model)
-    numeric = validate_rows(model, X).numeric
-    m, d = dry_run(model, 1, numeric).value.shape[1], n_features(model)
-    if not allowed(m, d):
-        raise ValueError(f"{name} needs {rule}; this model has {m} output(s) of {d} feature(s).")
-
-
-def jacobian(model, X, return_std=False):
+def jacobian(model, X, return_std: bool = False):
     """First derivatives of every output by every feature.
 
     Parameters
@@ -55,13 +46,10 @@ def jacobian(model, X, return_std=False):
         Entry (i, j, k) is ∂y_j/∂x_k at row i, in units of y_j per unit of x_k; NaN where x_k is a
         column of a frame that holds no numbers.
     """
-    check_is_fitted(model)
-    rows = validate_rows(model, X)
-    values = all_partials(model, rows, 1)
-    return (values, tensor_std(model, rows, 1)) if return_std else values
+    return _tensor(model, _enter(model, X, 1), 1, return_std)
 
 
-def gradient(model, X, return_std=False):
+def gradient(model, X, return_std: bool = False):
     """First derivatives of the single output.
 
     Parameters
@@ -81,13 +69,13 @@ def gradient(model, X, return_std=False):
     ValueError
         The model has more than one output.
     """
-    _check_outputs(model, X, "gradient", lambda m, d: m == 1, "one output (see jacobian)")
-    if return_std:
-        return tuple(values[:, 0] for values in jacobian(model, X, return_std=True))
-    return jacobian(model, X)[:, 0]
+    rule = "gradient needs one output (see jacobian)"
+    rows = _enter(model, X, 1, lambda m, d: m == 1, rule)
+    found = _tensor(model, rows, 1, return_std)
+    return tuple(values[:, 0] for values in found) if return_std else found[:, 0]
 
 
-def hessian(model, X, return_std=False):
+def hessian(model, X, return_std: bool = False):
     """Second derivatives of each output.
 
     Parameters
@@ -102,13 +90,10 @@ def hessian(model, X, return_std=False):
     -------
     array of shape (n, d, d), or (n, m, d, d) where y was 2-D
     """
-    check_is_fitted(model)
-    rows = validate_rows(model, X)
-    dry_run(model, 2, rows.numeric)
-    values = drop_output_axis(model, X, all_partials(model, rows, 2))
-    if not return_std:
-        return values
-    return values, drop_output_axis(model, X, tensor_std(model, rows, 2))
+    found = _tensor(model, _enter(model, X, 2), 2, return_std)
+    if return_std:
+        return tuple(drop_output_axis(model, X, values) for values in found)
+    return drop_output_axis(model, X, found)
 
 
 def laplacian(model, X) -> np.ndarray:
@@ -125,9 +110,7 @@ def laplacian(model, X) -> np.ndarray:
     -------
     array of shape (n,), or (n, m) where y was 2-D
     """
-    check_is_fitted(model)
-    rows = validate_rows(model, X)
-    dry_run(model, 2, rows.numeric)
+    rows = _enter(model, X, 2)
     second = [evaluate(model, rows, 2, lambda j: j.partial((2,)), axis[None]) for axis in rows.axes]
     return drop_output_axis(model, X, sum(second))
 
@@ -149,8 +132,8 @@ def divergence(model, X) -> np.ndarray:
     ValueError
         The numbers of outputs and features differ.
     """
-    _check_outputs(model, X, "divergence", lambda m, d: m == d, "as many outputs as features")
-    return np.trace(jacobian(model, X), axis1=1, axis2=2)
+    J = _square_jacobian(model, X, "divergence")
+    return np.trace(J, axis1=1, axis2=2)
 
 
 def curl(model, X) -> np.ndarray:
@@ -171,9 +154,9 @@ def curl(model, X) -> np.ndarray:
     ValueError
         Features and outputs are not two and two, or three and three.
     """
-    rule = "2 features and 2 outputs, or 3 and 3"
-    _check_outputs(model, X, "curl", lambda m, d: m == d and d in (2, 3), rule)
-    J = jacobian(model, X)
+    rule = "curl needs 2 features and 2 outputs, or 3 and 3"
+    rows = _enter(model, X, 1, lambda m, d: m == d and d in (2, 3), rule)
+    J = all_partials(model, rows, 1)
     if J.shape[2] == 2:
         return J[:, 1, 0] - J[:, 0, 1]
     pairs = ((2, 1), (0, 2), (1, 0))
@@ -197,8 +180,7 @@ def strain_rate(model, X) -> np.ndarray:
     ValueError
         The numbers of outputs and features differ.
     """
-    _check_outputs(model, X, "strain_rate", lambda m, d: m == d, "as many outputs as features")
-    J = jacobian(model, X)
+    J = _square_jacobian(model, X, "strain_rate")
     return (J + J.swapaxes(1, 2)) / 2
 
 
@@ -207,7 +189,7 @@ def vorticity(model, X) -> np.ndarray:
     return curl(model, X)
 
 
-def directional_derivative(model, X, direction, order=1) -> np.ndarray:
+def directional_derivative(model, X, direction, order: int = 1) -> np.ndarray:
     """Derivative along a straight line: d^k/dt^k of y(x + t v) at t = 0.
 
     Parameters
@@ -235,8 +217,7 @@ def directional_derivative(model, X, direction, order=1) -> np.ndarray:
     check_is_fitted(model)
     if isinstance(check_order(order, model), tuple):
         raise ValueError(f"order must be a whole number >= 1; got {order!r}.")
-    rows = validate_rows(model, X)
-    dry_run(model, order, rows.numeric)
+    rows = _enter(model, X, order)
     direction = check_array(direction, dtype=np.float64, ensure_2d=False, input_name="direction")
     shape = rows.values.shape
     if direction.shape not in (shape, shape[1:]):
@@ -262,11 +243,36 @@ def biharmonic(model, X) -> np.ndarray:
     -------
     array of shape (n,), or (n, m) where y was 2-D
     """
-    check_is_fitted(model)
-    rows = validate_rows(model, X)
-    dry_run(model, 4, rows.numeric)
+    rows = _enter(model, X, 4)
     axes = rows.axes
     total = sum(evaluate(model, rows, 4, lambda j: j.partial((4,)), axis[None]) for axis in axes)
     for i, j in combinations(range(len(axes)), 2):
         total += 2 * evaluate(model, rows, 4, lambda jet: jet.partial((2, 2)), axes[[i, j]])
     return drop_output_axis(model, X, total)
+
+
+def _enter(model, X, order, allowed=None, rule="") -> Rows:
+    """The checked rows of X, for a fitted model through which a jet of that order has passed.
+
+    Where the model has outputs and features in numbers that are not `allowed`, it is a ValueError
+    that says the `rule`.
+    """
+    check_is_fitted(model)
+    rows = validate_rows(model, X)
+    m, d = dry_run(model, order, rows.numeric).value.shape[1], n_features(model)
+    if allowed is not None and not allowed(m, d):
+        raise ValueError(f"{rule}; this model has {m} output(s) of {d} feature(s).")
+    return rows
+
+
+def _square_jacobian(model, X, name):
+    """Jacobian of a field with as many outputs as features."""
+    rule = f"{name} needs as many outputs as features"
+    rows = _enter(model, X, 1, lambda m, d: m == d, rule)
+    return all_partials(model, rows, 1)
+
+
+def _tensor(model, rows, order, return_std):
+    """All derivatives of an order, (n, m, d, ...), with their standard deviations or without."""
+    values = all_partials(model, rows, order)
+    return (values, tensor_std(model, rows, order)) if return_std else values

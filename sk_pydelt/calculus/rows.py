@@ -9,7 +9,7 @@ from sklearn.utils import _safe_indexing, check_array, get_tags
 from sklearn.utils.validation import validate_data
 
 from ..chain import entrance
-from ..chain.rows import RowsJet
+from ..chain.rows_jet import RowsJet
 from ..jets import Jet
 
 __all__ = ["Rows", "branches", "check_places", "moved", "n_features", "validate_rows"]

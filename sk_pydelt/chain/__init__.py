@@ -7,7 +7,9 @@ of steps each, and are imported when a step of theirs is first met.
 from .functions import register_function
 from .registry import (
     entrance,
+    predicts_1d,
     propagate,
+    propagate_cov,
     propagate_inverse,
     propagate_std,
     propagate_sum_std,
@@ -17,7 +19,9 @@ from .registry import (
 
 __all__ = [
     "entrance",
+    "predicts_1d",
     "propagate",
+    "propagate_cov",
     "propagate_inverse",
     "propagate_std",
     "propagate_sum_std",

@@ -11,16 +11,16 @@ from sklearn.utils import _safe_indexing
 from ..jets import Jet
 from ..jets.elementary import replace_where
 from .registry import entrance, propagate, propagate_transform, within
-from .rows import RowsJet
+from .rows_jet import RowsJet
 
 __all__ = []
 
 
-def _part(step, jet, place):
+def _part(step, jet, name):
     """One branch: a transformer, or "passthrough" for the columns as they are."""
     if isinstance(step, str) and step == "passthrough":
         return jet
-    with within(place):
+    with within(name):
         return propagate_transform(step, jet)
 
 

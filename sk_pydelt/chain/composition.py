@@ -7,16 +7,20 @@ from sklearn.pipeline import Pipeline
 
 from .registry import (
     entrance,
+    predicts_1d,
     propagate,
+    propagate_cov,
     propagate_inverse,
     propagate_std,
     propagate_sum_std,
     propagate_transform,
     within,
 )
-from .target import output_scale
+from .target import output_factors
 
 __all__ = []
+
+SPREADS = propagate_std, propagate_sum_std, propagate_cov
 
 
 def _active_steps(pipeline):
@@ -65,18 +69,24 @@ def _(step: Pipeline, jet):
     return jet
 
 
-@propagate_std.register
-def _(step: Pipeline, jet, index):
-    name, last = _last(step)
-    with within(name):
-        return propagate_std(last, _before_last(step, jet), index)
+def _spread_of_last(table):
+    """A table's rule for the step at the end."""
+
+    def rule(step, jet, *args):
+        name, last = _last(step)
+        with within(name):
+            return table(last, _before_last(step, jet), *args)
+
+    return rule
 
 
-@propagate_sum_std.register
-def _(step: Pipeline, jet, index, weights):
-    name, last = _last(step)
-    with within(name):
-        return propagate_sum_std(last, _before_last(step, jet), index, weights)
+for table in SPREADS:
+    table.register(Pipeline, _spread_of_last(table))
+
+
+@predicts_1d.register
+def _(step: Pipeline):
+    return predicts_1d(_last(step)[1])
 
 
 @entrance.register
@@ -96,12 +106,9 @@ def _best_estimator(search):
 
 def _register_wrapper(cls, inside):
     """A model that only holds another has every rule of that one."""
-    propagate.register(cls, lambda step, jet: propagate(inside(step), jet))
-    propagate_transform.register(cls, lambda step, jet: propagate_transform(inside(step), jet))
-    propagate_inverse.register(cls, lambda step, jet: propagate_inverse(inside(step), jet))
-    propagate_std.register(cls, lambda step, *args: propagate_std(inside(step), *args))
-    propagate_sum_std.register(cls, lambda step, *args: propagate_sum_std(inside(step), *args))
-    entrance.register(cls, lambda step: entrance(inside(step)))
+    tables = entrance, predicts_1d, propagate, propagate_transform, propagate_inverse, *SPREADS
+    for table in tables:
+        table.register(cls, lambda step, *args, table=table: table(inside(step), *args))
 
 
 _register_wrapper(BaseSearchCV, _best_estimator)
@@ -116,20 +123,27 @@ def _(step: TransformedTargetRegressor, jet):
         return propagate_inverse(step.transformer_, jet)
 
 
-def _std_of_target(table):
+def _spread_of_target(table, power=1):
     """A table's rule for a target that is scaled and shifted."""
 
     def rule(step, *args):
         with within("regressor"):
-            std = table(step.regressor_, *args)
+            spread = table(step.regressor_, *args)
         with within("transformer"):
-            return std * output_scale(step.transformer_, std.shape[1])
+            factors = output_factors(step.transformer_, spread.shape[-1])
+        return spread * abs(factors) ** power
 
     return rule
 
 
-propagate_std.register(TransformedTargetRegressor, _std_of_target(propagate_std))
-propagate_sum_std.register(TransformedTargetRegressor, _std_of_target(propagate_sum_std))
+propagate_std.register(TransformedTargetRegressor, _spread_of_target(propagate_std))
+propagate_sum_std.register(TransformedTargetRegressor, _spread_of_target(propagate_sum_std))
+propagate_cov.register(TransformedTargetRegressor, _spread_of_target(propagate_cov, power=2))
+
+
+@predicts_1d.register
+def _(step: TransformedTargetRegressor):
+    return step._training_dim == 1
 
 
 @entrance.register

@@ -5,7 +5,7 @@ from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingRegresso
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 
 from ..jets import Jet
-from .registry import entrance, propagate, propagate_transform, within
+from .registry import entrance, predicts_1d, propagate, propagate_transform, within
 
 __all__ = []
 
@@ -67,3 +67,10 @@ def _(step: RegressorChain, jet):
             jet = Jet.concatenate([jet, propagate(part, jet)])
     first = jet.value.shape[1] - len(step.estimators_)
     return jet[:, first + np.argsort(step.order_)]
+
+
+predicts_1d.register(VotingRegressor, lambda step: True)
+predicts_1d.register(BaggingRegressor, lambda step: predicts_1d(step.estimators_[0]))
+predicts_1d.register(StackingRegressor, lambda step: predicts_1d(step.final_estimator_))
+for cls in (MultiOutputRegressor, RegressorChain):
+    predicts_1d.register(cls, lambda step: False)

@@ -16,15 +16,16 @@ __all__ = []
 def _(step: PolynomialFeatures, jet):
     n, d = jet.value.shape
     one = (0,) * d
-    place = {one: 0}
+    column_of = {one: 0}
     columns = [Jet.constant(np.ones((n, 1)), jet.order, jet.n_variables)]
     for degree in range(1, int(step.powers_.sum(axis=1).max(initial=0)) + 1):
         wanted = _monomials(step.powers_, degree)
-        lower, factor = zip(*(_split(alpha, place) for alpha in wanted))
+        lower, factor = zip(*(_split(alpha, column_of) for alpha in wanted))
         base = Jet.concatenate(columns)
         columns.append(base[:, list(lower)] * jet[:, list(factor)])
-        place |= {alpha: len(place) + i for i, alpha in enumerate(wanted)}
-    return Jet.concatenate(columns)[:, [place[tuple(alpha)] for alpha in step.powers_.tolist()]]
+        column_of |= {alpha: len(column_of) + i for i, alpha in enumerate(wanted)}
+    found = [column_of[tuple(alpha)] for alpha in step.powers_.tolist()]
+    return Jet.concatenate(columns)[:, found]
 
 
 def _monomials(powers, degree):
@@ -39,11 +40,11 @@ def _monomials(powers, degree):
     return list(found)
 
 
-def _split(alpha, place):
-    """A monomial as a known one times a feature: their places."""
+def _split(alpha, column_of):
+    """A monomial as a known one times a feature: their columns."""
     feature = max(i for i, power in enumerate(alpha) if power)
     lower = tuple(power - (i == feature) for i, power in enumerate(alpha))
-    return place[lower], feature
+    return column_of[lower], feature
 
 
 @propagate.register

@@ -9,18 +9,11 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as gp
 
 from ..jets import Jet, multi_indices
+from ..jets.blocks import row_slices, rows_within
 from ..jets.kernels import Constant, Dot, Power, Product, Sum, weighted_sum
-from ..jets.radial import (
-    BLOCK_ENTRIES,
-    Radial,
-    exp_sine_squared,
-    gaussian,
-    in_row_blocks,
-    matern,
-    rational_quadratic,
-)
+from ..jets.radial import Radial, exp_sine_squared, gaussian, matern, rational_quadratic
 from .pairwise import metric_kernel
-from .registry import propagate, propagate_std, propagate_sum_std
+from .registry import predicts_1d, propagate, propagate_cov, propagate_std, propagate_sum_std
 
 __all__ = ["jet_kernel"]
 
@@ -108,8 +101,14 @@ def _(kernel: gp.Exponentiation):
 @propagate.register
 def _(step: GaussianProcessRegressor, jet):
     weights = step.alpha_.reshape(len(step.X_train_), -1)
-    mean = weighted_sum(jet_kernel(step.kernel_), jet, np.asarray(step.X_train_, float), weights)
+    samples = np.asarray(step.X_train_, dtype=float)
+    mean = weighted_sum(jet_kernel(step.kernel_), jet, samples, weights)
     return mean * step._y_train_std + step._y_train_mean
+
+
+@predicts_1d.register
+def _(step: GaussianProcessRegressor):
+    return step.alpha_.ndim == 1 or step.alpha_.shape[1] == 1
 
 
 @propagate_std.register
@@ -120,22 +119,39 @@ def _(step: GaussianProcessRegressor, jet, index):
 
     with the Cholesky factor L of the training covariance (Rasmussen & Williams 2006, 9.4).
     """
-    kernel, places = _smooth_kernel(step, index), np.asarray(step.X_train_, dtype=float)
-    variance = _prior_variance(kernel, jet, index) - _explained(step, kernel, jet, index, places)
-    return _std(step, variance)
+    kernel = _smooth_kernel(step, index)
+    blocks = _covariances_with_samples(step, kernel, jet, index)
+    explained = np.concatenate([(_whitened(step, block) ** 2).sum(axis=0) for _, block in blocks])
+    left, right = _both_arguments(jet, index)
+    prior = kernel(left, right).partial((*index, *index))[:, 0]
+    return np.sqrt(np.maximum(prior - explained, 0.0))[:, None] * _scale(step)
 
 
 @propagate_sum_std.register
 def _(step: GaussianProcessRegressor, jet, index, weights):
     """The same of weighted sums, by the covariance of each pair of places."""
-    kernel, places = _smooth_kernel(step, index), np.asarray(step.X_train_, dtype=float)
-    covariance = sum(
-        weights[:, part] @ kernel(jet[part], places).partial(index)
-        for part in _row_slices(len(jet.value), len(jet.parts) * len(places))
-    )
-    solved = solve_triangular(step.L_, covariance.T, lower=True, check_finite=False)
-    prior = _prior_variance_of_sums(kernel, jet, index, weights)
-    return _std(step, prior - (solved**2).sum(axis=0))
+    kernel = _smooth_kernel(step, index)
+    blocks = _covariances_with_samples(step, kernel, jet, index)
+    explained = _whitened(step, sum(weights[:, rows] @ block for rows, block in blocks))
+    variance = -(explained**2).sum(axis=0)
+    for rows, block in _prior_covariances(kernel, jet, index):
+        block[:, block.shape[0] :] *= 2  # the covariance is symmetric
+        variance += ((weights[:, rows] @ block) * weights[:, rows.start :]).sum(axis=1)
+    return np.sqrt(np.maximum(variance, 0.0))[:, None] * _scale(step)
+
+
+@propagate_cov.register
+def _(step: GaussianProcessRegressor, jet, index):
+    """The same as a matrix between places."""
+    kernel, n = _smooth_kernel(step, index), len(jet.value)
+    blocks = _covariances_with_samples(step, kernel, jet, index)
+    explained = _whitened(step, np.concatenate([block for _, block in blocks]))
+    covariance = np.empty((n, n))
+    for rows, block in _prior_covariances(kernel, jet, index):
+        covariance[rows, rows.start :], covariance[rows.start :, rows] = block, block.T
+    covariance -= explained.T @ explained
+    np.fill_diagonal(covariance, np.maximum(np.diagonal(covariance), 0.0))
+    return covariance[..., None] * _scale(step) ** 2
 
 
 def _smooth_kernel(step, index):
@@ -149,48 +165,33 @@ def _smooth_kernel(step, index):
     return kernel
 
 
-def _std(step, variance):
-    """In units of the targets, of each output: (n, m)."""
-    scale = np.atleast_1d(step._y_train_std)
-    return np.sqrt(np.maximum(variance, 0.0))[:, None] * scale
+def _scale(step):
+    """Unit of each output: (m,)."""
+    return np.atleast_1d(step._y_train_std)
 
 
-def _explained(step, kernel, jet, index, places):
-    """How much of the prior variance the samples take away: shape (n,)."""
-
-    def block(rows):
-        covariance = kernel(rows, places).partial(index)
-        solved = solve_triangular(step.L_, covariance.T, lower=True, check_finite=False)
-        return Jet.constant((solved**2).sum(axis=0)[:, None], rows.order, rows.n_variables)
-
-    entries = sum(len(part) for part in jet.parts) * len(places)
-    return in_row_blocks(block, jet, entries).value[:, 0]
+def _covariances_with_samples(step, kernel, jet, index):
+    """Blocks of rows with their prior covariances (k, N) with the samples."""
+    samples = np.asarray(step.X_train_, dtype=float)
+    entries = sum(len(part) for part in jet.parts) * len(samples)
+    for rows in row_slices(len(jet.value), rows_within(entries)):
+        yield rows, kernel(jet[rows], samples).partial(index)
 
 
-def _prior_variance(kernel, jet, index):
-    """The kernel's derivative by both of its arguments, at one point: shape (n,)."""
-    left, right = (_in_twice_the_variables(jet, index, side) for side in (0, 1))
-    return kernel(left, right).partial((*index, *index))[:, 0]
+def _whitened(step, covariance):
+    """L⁻¹ times covariances (k, N) with the samples: (N, k), what these say of k numbers."""
+    return solve_triangular(step.L_, covariance.T, lower=True, check_finite=False)
 
 
-def _row_slices(n_rows, entries_per_row):
-    size = max(1, BLOCK_ENTRIES // max(1, entries_per_row))
-    return [slice(start, start + size) for start in range(0, n_rows, size)]
-
-
-def _prior_variance_of_sums(kernel, jet, index, weights):
-    """The same of weighted sums: the quadratic form of the weights (k, n), of shape (k,)."""
-    left, right = (_in_twice_the_variables(jet, index, side) for side in (0, 1))
-    n_terms = comb(left.n_variables + left.order, left.order)
-    total = np.zeros(len(weights))
-    for part in _row_slices(len(jet.value), len(jet.value) * n_terms):
-        rows, others = left[part], right[part.start :]  # the covariance is symmetric
-        size = len(rows.value), len(others.value)
-        pairs = _repeated(rows, np.repeat, size[1]), _repeated(others, _tiled, size[0])
-        covariance = kernel(*pairs).partial((*index, *index)).reshape(size)
-        covariance[:, size[0] :] *= 2
-        total += ((weights[:, part] @ covariance) * weights[:, part.start :]).sum(axis=1)
-    return total
+def _prior_covariances(kernel, jet, index):
+    """Blocks of rows with their prior covariances (k, n - start) with themselves and all below."""
+    left, right = _both_arguments(jet, index)
+    n, n_terms = len(jet.value), comb(left.n_variables + left.order, left.order)
+    for rows in row_slices(n, rows_within(n * n_terms)):
+        some, others = left[rows], right[rows.start :]
+        size = len(some.value), len(others.value)
+        pairs = _repeated(some, np.repeat, size[1]), _repeated(others, _tiled, size[0])
+        yield rows, kernel(*pairs).partial((*index, *index)).reshape(size)
 
 
 def _repeated(jet, repeat, times):
@@ -198,7 +199,12 @@ def _repeated(jet, repeat, times):
 
 
 def _tiled(part, times, axis):
-    return np.concatenate([part] * times, axis=axis)
+    return np.concatenate([part] * times, axis=axis) if times else part[:, :0]
+
+
+def _both_arguments(jet, index):
+    """The jet as either argument of a kernel: functions of one half of twice the variables."""
+    return [_in_twice_the_variables(jet, index, side) for side in (0, 1)]
 
 
 def _in_twice_the_variables(jet, index, side):
@@ -206,10 +212,9 @@ def _in_twice_the_variables(jet, index, side):
     q, order = jet.n_variables, 2 * sum(index)
     parts = []
     for k, part in enumerate(jet.parts[: sum(index) + 1]):
-        place = {alpha: i for i, alpha in enumerate(multi_indices(2 * q, k))}
-        wide = np.zeros((len(place), *jet.value.shape))
-        rows = [place[_widen(alpha, q, side)] for alpha in multi_indices(q, k)]
-        wide[rows] = part
+        position = {alpha: i for i, alpha in enumerate(multi_indices(2 * q, k))}
+        wide = np.zeros((len(position), *jet.value.shape))
+        wide[[position[_widen(alpha, q, side)] for alpha in multi_indices(q, k)]] = part
         parts.append(wide)
     return Jet(parts, order, 2 * q)
 

@@ -17,7 +17,7 @@ from ..jets import Jet
 from ..jets.elementary import cos, log, sin, sqrt
 from ..jets.kernels import weighted_sum
 from .pairwise import metric_kernel
-from .registry import propagate
+from .registry import predicts_1d, propagate
 
 __all__ = []
 
@@ -41,6 +41,11 @@ def _(step, jet):
     kernel = metric_kernel(step, step.kernel, jet.value.shape[1], **options)
     vectors, weights = _dense(step.support_vectors_), _dense(step.dual_coef_).T
     return weighted_sum(kernel, jet, vectors, weights) + step.intercept_
+
+
+predicts_1d.register(KernelRidge, lambda step: step.dual_coef_.ndim == 1)
+for cls in (SVR, NuSVR):
+    predicts_1d.register(cls, lambda step: True)
 
 
 @propagate.register
@@ -98,9 +103,9 @@ def _(step: PolynomialCountSketch, jet):
         one = np.full((len(jet.value), 1), np.sqrt(step.coef0))
         jet = Jet.concatenate([jet, Jet.constant(one, jet.order, jet.n_variables)])
     product = None
-    for places, signs in zip(step.indexHash_, step.bitHash_):
+    for columns, signs in zip(step.indexHash_, step.bitHash_):
         matrix = np.zeros((jet.value.shape[1], step.n_components))
-        np.add.at(matrix, (np.arange(len(places)), places), signs)
+        np.add.at(matrix, (np.arange(len(columns)), columns), signs)
         sketch = (jet @ matrix).map_parts(np.fft.fft)
         product = sketch if product is None else product * sketch
     return product.map_parts(lambda part: np.fft.ifft(part).real)

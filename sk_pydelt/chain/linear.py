@@ -15,7 +15,9 @@ from sklearn.svm import LinearSVR
 from ..jets import Jet
 from ..jets.elementary import exp
 from .registry import (
+    predicts_1d,
     propagate,
+    propagate_cov,
     propagate_std,
     propagate_sum_std,
     propagate_transform,
@@ -88,11 +90,20 @@ def _(step: PLSSVD, jet):
     return ((jet - step._x_mean) / step._x_std) @ step.x_weights_
 
 
-def _coefficients(step, jet, index):
+predicts_1d.register(LinearModel, lambda step: np.ndim(step.coef_) == 1)
+for cls in (_GeneralizedLinearRegressor, BaseSGDRegressor, LinearSVR):
+    predicts_1d.register(cls, lambda step: True)
+for cls in (PLSRegression, PLSCanonical, CCA):
+    predicts_1d.register(cls, lambda step: step._predict_1d)
+predicts_1d.register(RANSACRegressor, lambda step: predicts_1d(step.estimator_))
+predicts_1d.register(DummyRegressor, lambda step: step.n_outputs_ == 1)
+
+
+def _factors(step, jet, index):
     """Derivatives of the centred features by which coefficients are multiplied: (n, p)."""
-    slopes = (jet - step.X_offset_).partial(index)
+    found = (jet - step.X_offset_).partial(index)
     pruned = isinstance(step, ARDRegression)
-    return slopes[:, step.lambda_ < step.threshold_lambda] if pruned else slopes
+    return found[:, step.lambda_ < step.threshold_lambda] if pruned else found
 
 
 def _linear_std(step, factors):
@@ -105,8 +116,13 @@ for cls in (BayesianRidge, ARDRegression):
 
     @propagate_std.register(cls)
     def _(step, jet, index):
-        return _linear_std(step, _coefficients(step, jet, index))
+        return _linear_std(step, _factors(step, jet, index))
 
     @propagate_sum_std.register(cls)
     def _(step, jet, index, weights):
-        return _linear_std(step, weights @ _coefficients(step, jet, index))
+        return _linear_std(step, weights @ _factors(step, jet, index))
+
+    @propagate_cov.register(cls)
+    def _(step, jet, index):
+        factors = _factors(step, jet, index)
+        return (factors @ step.sigma_ @ factors.T)[..., None]

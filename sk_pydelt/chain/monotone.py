@@ -14,7 +14,7 @@ from ..jets.elementary import (
     require_domain,
 )
 from .functions import function_rule
-from .registry import propagate, propagate_inverse, warn_once
+from .registry import predicts_1d, propagate, propagate_inverse, warn_once
 
 __all__ = []
 
@@ -200,3 +200,6 @@ def _(step: IsotonicRegression, jet):
         return step.predict(x) if len(x) else x, _segment(x, knots, inside)
 
     return _columnwise(jet, column)
+
+
+predicts_1d.register(IsotonicRegression, lambda step: True)

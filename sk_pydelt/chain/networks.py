@@ -4,7 +4,7 @@ from sklearn.neural_network import MLPRegressor
 
 from ..jets.activations import ACTIVATIONS
 from ..jets.elementary import exp
-from .registry import propagate, warn_once
+from .registry import predicts_1d, propagate, warn_once
 
 __all__ = []
 
@@ -25,3 +25,6 @@ def _(step: MLPRegressor, jet):
         jet = activation.taylor(jet @ weights + bias)
     jet = jet @ last[0] + last[1]
     return exp(jet) if step.out_activation_ == "exp" else jet
+
+
+predicts_1d.register(MLPRegressor, lambda step: step.n_outputs_ == 1)

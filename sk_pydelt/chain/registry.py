@@ -5,12 +5,16 @@ from contextlib import contextmanager
 from functools import singledispatch, wraps
 from importlib import import_module
 
+import numpy as np
+
 from ..jets import Jet
 from .refusals import reason_against
 
 __all__ = [
     "entrance",
+    "predicts_1d",
     "propagate",
+    "propagate_cov",
     "propagate_inverse",
     "propagate_std",
     "propagate_sum_std",
@@ -129,7 +133,7 @@ def propagate_inverse(step, jet: Jet) -> Jet:
 
 
 @_open_table
-def propagate_std(step, jet: Jet, index):
+def propagate_std(step, jet: Jet, index) -> np.ndarray:
     """Standard deviation of one partial derivative of what a fitted regressor predicts.
 
     Parameters
@@ -149,17 +153,11 @@ def propagate_std(step, jet: Jet, index):
         No rule is registered for the class of `step`: it is not known how its derivatives
         are distributed.
     """
-    name = type(step).__name__
-    raise TypeError(
-        f"The derivative of {name} has no standard deviation: it is not known how it is "
-        f"distributed. Call without return_std, use a GaussianProcessRegressor, or register a rule "
-        f"with sk_pydelt.chain.propagate_std.register({name})(rule), where rule(step, jet, index) "
-        "returns an array."
-    )
+    raise _no_spread(step, "propagate_std", "The derivative", "it is distributed", "return_std")
 
 
 @_open_table
-def propagate_sum_std(step, jet: Jet, index, weights):
+def propagate_sum_std(step, jet: Jet, index, weights) -> np.ndarray:
     r"""Standard deviation of weighted sums, over places, of one partial derivative.
 
     Of :math:`\sum_i c_{ki}\, \partial^\alpha f(x_i)` with the covariance between the places: what
@@ -184,13 +182,53 @@ def propagate_sum_std(step, jet: Jet, index, weights):
     TypeError
         No rule is registered for the class of `step`.
     """
-    name = type(step).__name__
-    raise TypeError(
-        f"The integral of {name} has no standard deviation: it is not known how its values vary "
-        "together. Call without return_std, use a GaussianProcessRegressor, or register a rule "
-        f"with sk_pydelt.chain.propagate_sum_std.register({name})(rule), where rule(step, jet, "
-        "index, weights) returns an array."
-    )
+    unknown = "its values vary together"
+    raise _no_spread(step, "propagate_sum_std", "The integral", unknown, "return_std")
+
+
+@_open_table
+def propagate_cov(step, jet: Jet, index) -> np.ndarray:
+    """Covariance between places of one partial derivative of what a fitted regressor predicts.
+
+    Parameters
+    ----------
+    step : fitted regressor
+    jet : Jet of shape (n, n_features_in), of order ``sum(index)``
+    index : tuple of int
+        The orders of the partial derivative, one for each variable of the jet.
+
+    Returns
+    -------
+    array of shape (n, n, n_outputs)
+        Entry (i, j, o) is the covariance of output o at rows i and j. Its diagonal is the square
+        of `propagate_std`.
+
+    Raises
+    ------
+    TypeError
+        No rule is registered for the class of `step`.
+    """
+    unknown = "its values vary together"
+    raise _no_spread(step, "propagate_cov", "The derivative", unknown, "return_cov")
+
+
+@_open_table
+def predicts_1d(model) -> bool | None:
+    """Whether a fitted model's `predict` returns 1-D arrays, as it does after a fit to 1-D y.
+
+    A rule tells it from the fitted state, without a prediction.
+
+    Parameters
+    ----------
+    model : fitted estimator
+
+    Returns
+    -------
+    bool, or None
+        None where no rule is registered for the class of `model`: only a prediction tells. False
+        for a transformer, whose `transform` returns tables.
+    """
+    return None if hasattr(model, "predict") else False
 
 
 @_open_table
@@ -200,6 +238,24 @@ def entrance(model):
     Where that step is a "passthrough", a pipeline itself does not know them.
     """
     return model
+
+
+SPREADS = {  # table of rules: what is not there without one, and the arguments of a rule
+    "propagate_std": ("standard deviation", "rule(step, jet, index)"),
+    "propagate_sum_std": ("standard deviation", "rule(step, jet, index, weights)"),
+    "propagate_cov": ("covariance", "rule(step, jet, index)"),
+}
+
+
+def _no_spread(step, table, subject, unknown, option):
+    name = type(step).__name__
+    spread, rule = SPREADS[table]
+    return TypeError(
+        f"{subject} of {name} has no {spread}: it is not known how {unknown}. Call without "
+        f"{option}, use a BayesianNeuralNetworkInterpolator or a GaussianProcessRegressor, or "
+        f"register a rule with sk_pydelt.chain.{table}.register({name})(rule), where {rule} "
+        "returns an array."
+    )
 
 
 def _no_rule(step, subject, table, rule, way_out):
@@ -212,16 +268,16 @@ def _no_rule(step, subject, table, rule, way_out):
 
 
 @contextmanager
-def within(place):
+def within(name):
     """Put the name of a step before the message of a TypeError raised for it or inside it."""
     try:
         yield
     except TypeError as error:
-        reason, inner = getattr(error, "sk_pydelt_place", (str(error), ()))
-        path = (place, *inner)
-        placed = TypeError(f"In step {'__'.join(path)!r} of the pipeline: {reason}")
-        placed.sk_pydelt_place = reason, path
-        raise placed from error
+        reason, inner = getattr(error, "sk_pydelt_path", (str(error), ()))
+        path = (name, *inner)
+        named = TypeError(f"In step {'__'.join(path)!r} of the pipeline: {reason}")
+        named.sk_pydelt_path = reason, path
+        raise named from error
 
 
 def warn_once(jet: Jet, message: str) -> None:

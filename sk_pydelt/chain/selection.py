@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.feature_selection import RFE
 from sklearn.feature_selection._base import SelectorMixin
 
-from .registry import propagate, propagate_inverse, propagate_transform
+from .registry import predicts_1d, propagate, propagate_inverse, propagate_transform
 
 __all__ = []
 
@@ -21,6 +21,9 @@ propagate_transform.register(SelectorMixin, _select)
 def _(step: RFE, jet):
     """At the end of a model RFE predicts, by the estimator fitted to the features it kept."""
     return propagate(step.estimator_, _select(step, jet))
+
+
+predicts_1d.register(RFE, lambda step: predicts_1d(step.estimator_))
 
 
 @propagate_inverse.register

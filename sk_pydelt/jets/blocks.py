@@ -4,7 +4,26 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["map_row_blocks"]
+from .jet import Jet
+
+__all__ = ["BLOCK_ENTRIES", "in_row_blocks", "map_row_blocks", "row_slices", "rows_within"]
+
+BLOCK_ENTRIES = 2**18  # Taylor coefficients held at a time: they stay in the cache
+
+
+def row_slices(n_rows: int, block_rows: int) -> list[slice]:
+    """Slices of at most `block_rows` rows that follow each other: one at least, even of no rows.
+
+    >>> row_slices(5, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    starts = range(0, max(1, n_rows), block_rows)
+    return [slice(start, min(start + block_rows, n_rows)) for start in starts]
+
+
+def rows_within(entries_per_row: int, block_entries: int = BLOCK_ENTRIES) -> int:
+    """Number of rows of so many entries each that may be held at a time, 1 at least."""
+    return max(1, block_entries // max(1, entries_per_row))
 
 
 def map_row_blocks(function: Callable, X: np.ndarray, block_rows: int) -> np.ndarray:
@@ -14,7 +33,7 @@ def map_row_blocks(function: Callable, X: np.ndarray, block_rows: int) -> np.nda
     ----------
     function : callable, (k, d) array -> (k, ...) array
         Must treat each row independently of the others.
-    X : array of shape (n, d), n >= 1
+    X : array of shape (n, d)
     block_rows : int
         Largest number of rows in a block.
 
@@ -29,11 +48,45 @@ def map_row_blocks(function: Callable, X: np.ndarray, block_rows: int) -> np.nda
     array([3., 3., 3., 3., 3.])
     """
     n = len(X)
-    first = np.asarray(function(X[:block_rows]))
-    if n <= block_rows:
+    head, *others = row_slices(n, block_rows)
+    first = np.asarray(function(X[head]))
+    if not others:
         return first
     out = np.empty((n, *first.shape[1:]), dtype=first.dtype)
-    out[:block_rows] = first
-    for start in range(block_rows, n, block_rows):
-        out[start : start + block_rows] = function(X[start : start + block_rows])
+    out[head] = first
+    for rows in others:
+        out[rows] = function(X[rows])
     return out
+
+
+def in_row_blocks(
+    function: Callable[[Jet], Jet],
+    jet: Jet,
+    entries_per_row: int,
+    block_entries: int = BLOCK_ENTRIES,
+) -> Jet:
+    """Apply a function of a jet's rows to as many of them at a time as its memory allows.
+
+    Parameters
+    ----------
+    function : callable, Jet of shape (k, d) -> Jet of shape (k, m)
+        Must treat each row independently of the others.
+    jet : Jet of shape (n, d)
+    entries_per_row : int
+        Numbers that `function` holds for each row.
+    block_entries : int, default=2**18
+        Numbers held at a time, at most; those of one row if it has more.
+
+    Returns
+    -------
+    Jet of shape (n, m)
+    """
+    slices = row_slices(len(jet.value), rows_within(entries_per_row, block_entries))
+    if len(slices) == 1:
+        return function(jet)
+    blocks = [function(jet[rows]) for rows in slices]
+    degree = max(block.degree for block in blocks)
+    parts = [
+        np.concatenate([block._part(k) for block in blocks], axis=1) for k in range(degree + 1)
+    ]
+    return Jet(parts, jet.order, jet.n_variables)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 from scipy.spatial.distance import cdist
 
+from .blocks import in_row_blocks
 from .elementary import row_sum
 from .jet import Jet, multi_indices
 
@@ -16,12 +17,10 @@ __all__ = [
     "Radial",
     "exp_sine_squared",
     "gaussian",
-    "in_row_blocks",
     "matern",
     "rational_quadratic",
 ]
 
-BLOCK_ENTRIES = 2**18  # Taylor coefficients held at a time: they stay in the cache
 SAME_POINT = 1e-20  # squared distance, in length scales, below which two points are one
 
 
@@ -122,20 +121,6 @@ def _spherical(n, z):
     series = 1 - z**2 / (2 * (2 * n + 3)) + z**4 / (8 * (2 * n + 3) * (2 * n + 5))
     first = 1 / prod(range(1, 2 * n + 2, 2))
     return np.where(near, first * series, special.spherical_jn(n, safe) / safe**n)
-
-
-def in_row_blocks(function, jet, entries_per_row) -> Jet:
-    """A rule applied to as many rows at a time as its memory allows."""
-    step = max(1, BLOCK_ENTRIES // max(1, entries_per_row))
-    starts = range(0, max(1, len(jet.value)), step)
-    if len(starts) == 1:
-        return function(jet)
-    blocks = [function(jet[start : start + step]) for start in starts]
-    degree = max(block.degree for block in blocks)
-    parts = [
-        np.concatenate([block._part(k) for block in blocks], axis=1) for k in range(degree + 1)
-    ]
-    return Jet(parts, jet.order, jet.n_variables)
 
 
 def _n_terms(jet):

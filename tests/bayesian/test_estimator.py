@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PowerTransformer, StandardScaler
@@ -169,6 +170,23 @@ def test_the_mean_of_a_few_samples_of_noise_is_not_known():
     assert 0.8 < np.median(ratios) < 1.5
 
 
+def test_samples_have_the_covariance_of_the_posterior(curve_model, field_model):
+    """Between places, of values and of derivatives, and for each output."""
+    curve, plane = np.linspace(0, 6, 5)[:, None], field(4, seed=5)[0]
+    for model, X, orders in ((curve_model, curve, (0, 1, 2)), (field_model, plane, (0, (1, 1)))):
+        for order in orders:
+            call = model.differentiate(order) if order else model.predict
+            _, cov = call(X, return_cov=True)
+            _, std = call(X, return_std=True)
+            n = len(X)
+            assert cov.shape == (n, *std.shape)
+            assert_allclose(np.einsum("ii...->i...", cov), std**2, rtol=1e-9)
+            draws = model.sample(X, 20_000, order=order, random_state=0).reshape(20_000, n, -1)
+            for o, expected in enumerate(cov.reshape(n, n, -1).transpose(2, 0, 1)):
+                found = np.cov(draws[..., o], rowvar=False)
+                assert_allclose(found, expected, atol=0.06 * expected.max())
+
+
 def test_samples_of_a_field(field_model):
     X = field(4)[0]
     assert field_model.sample(X, 7).shape == (7, 4, 2)
@@ -212,6 +230,11 @@ def test_the_order_of_rows_and_their_copies_do_not_matter():
     plain = quick().fit(x, y, sample_weight=np.full(25, 2.0))
     shuffled = quick().fit(x[order], y[order])
     assert_allclose(shuffled.predict(x), plain.predict(x), rtol=1e-7)
+
+
+def test_the_noise_is_not_known_before_the_fit():
+    with pytest.raises(NotFittedError):
+        quick().noise_std_  # noqa: B018
 
 
 def test_noise_is_found_and_bands_hold_the_truth():

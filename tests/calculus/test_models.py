@@ -183,6 +183,29 @@ def test_frames_of_values_and_standard_deviations():
         assert_array_equal(frame["d2y/dxdz"], array[:, 0, 2])
 
 
+def test_covariances_have_the_axes_of_the_values():
+    """One more axis of the rows in front; an array even where the values are a frame."""
+    several = GaussianProcessRegressor(RBF(), alpha=0.1, optimizer=None).fit(FRAME, Y)
+    one = GaussianProcessRegressor(RBF(), alpha=0.1, optimizer=None).fit(FRAME[["x"]], y)
+    for model, rows in ((several, FRAME_ROWS), (one, FRAME_ROWS[["x"]])):
+        for order in (1, 2, (1,) + (0,) * (rows.shape[1] - 1)):
+            derivative = differentiate(model, order)
+            values, cov = derivative(rows, return_cov=True)
+            assert_array_equal(values, derivative(rows))
+            assert cov.shape == (12, *values.shape)
+            _, std = derivative(rows, return_std=True)
+            diagonal = np.einsum("ii...->i...", cov)
+            assert_allclose(np.sqrt(diagonal), std, rtol=1e-6)
+            framed = derivative.set_output(transform="pandas")(rows, return_cov=True)
+            assert isinstance(framed[0], pd.DataFrame)
+            assert_array_equal(framed[1], cov)
+
+
+def test_a_derivative_gives_a_std_or_a_covariance():
+    with pytest.raises(ValueError, match=r"At most one of return_std .* got True for both\."):
+        differentiate(MODEL)(FRAME_ROWS, return_std=True, return_cov=True)
+
+
 def test_average_marginal_effects():
     effects = average_marginal_effects(MODEL, FRAME)
     slopes = gradient(MODEL, FRAME)

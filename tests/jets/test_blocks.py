@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sk_pydelt.jets.blocks import map_row_blocks
+from sk_pydelt.jets import Jet
+from sk_pydelt.jets.blocks import in_row_blocks, map_row_blocks, row_slices, rows_within
 
 
 @pytest.mark.parametrize("n", [1, 2, 6, 7, 8, 13, 14, 15])
@@ -50,6 +51,37 @@ def test_an_error_in_a_block_is_raised():
 
     with pytest.raises(ZeroDivisionError, match="in a block"):
         map_row_blocks(function, np.arange(20.0)[:, None], 7)
+
+
+@pytest.mark.parametrize("n", [0, 1, 6, 7, 8, 20])
+def test_slices_are_all_rows_in_order(n):
+    slices = row_slices(n, 7)
+    assert len(slices) == max(1, -(-n // 7))
+    assert [row for rows in slices for row in range(n)[rows]] == list(range(n))
+
+
+@pytest.mark.parametrize(("entries", "rows"), [(0, 100), (1, 100), (3, 33), (100, 1), (1000, 1)])
+def test_as_many_rows_as_memory_allows(entries, rows):
+    assert rows_within(entries, 100) == rows
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 20])
+def test_jets_in_blocks_are_the_whole_jet(n):
+    """Also where the degree of a block is less than that of another."""
+    seen = []
+
+    def function(jet):
+        seen.append(len(jet.value))
+        return jet.square() if len(seen) > 1 else jet * 2
+
+    X = np.random.default_rng(0).standard_normal((n, 2))
+    found = in_row_blocks(function, Jet.variables(X, 2), 10, 75)
+    assert max(seen) <= 7
+    expected = np.concatenate([2 * X[:7], X[7:] ** 2])
+    assert_array_equal(found.value, expected)
+    curvature = np.zeros((n, 2))
+    curvature[7:, 0] = 2
+    assert_array_equal(found.partial((2, 0)), curvature)
 
 
 PEAK = """

@@ -13,7 +13,7 @@ class RowsJet(Jet):
     """The jet with which a model is entered; arithmetic makes an ordinary jet of it.
 
     A branch of columns that do not move is a constant, whatever it makes of them: that is how
-    encoders of text have a place beside what is differentiated.
+    encoders of text stand beside what is differentiated.
 
     Parameters
     ----------
@@ -31,10 +31,10 @@ class RowsJet(Jet):
         super().__init__(jet.parts, jet.order, jet.n_variables)
         self.source, self.moving, self.numeric = source, moving, numeric
 
-    def columns(self, places) -> "RowsJet":
+    def columns(self, positions) -> "RowsJet":
         """Some of the columns, as a `RowsJet` again."""
-        source = None if self.source is None else _safe_indexing(self.source, places, axis=1)
-        return RowsJet(self[:, places], source, self.moving[places], self.numeric[places])
+        source = None if self.source is None else _safe_indexing(self.source, positions, axis=1)
+        return RowsJet(self[:, positions], source, self.moving[positions], self.numeric[positions])
 
     def held(self, transform, n_columns) -> Jet:
         """What a transform makes of these rows, as a constant."""

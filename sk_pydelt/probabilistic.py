@@ -1,0 +1,293 @@
+"""Interpolators with error bars: what follows from the distribution of the fitted function."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .base import BaseInterpolator
+from .calculus.evaluation import check_one_spread, check_order
+from .chain import propagate, propagate_cov, propagate_std, propagate_sum_std
+from .chain.target import output_factors
+from .jets import Jet
+from .jets.blocks import map_row_blocks, row_slices
+
+__all__ = ["Component", "ProbabilisticInterpolator"]
+
+BLOCK_ROWS = 256  # rows whose roots of the covariance are held at once
+
+
+@dataclass(frozen=True)
+class Component:
+    """One Gaussian of a mixture, for n numbers of each of m outputs: mean + root @ z.
+
+    Parameters
+    ----------
+    weight : float
+        Its share of the mixture.
+    mean : array of shape (n, m)
+    root : array of shape (n, m, r)
+        A square root of the covariance: z holds r standard normal numbers, the same for all n and
+        all m. What belongs to a row must not depend on which other rows there are.
+    """
+
+    weight: float
+    mean: np.ndarray
+    root: np.ndarray
+
+    def sums(self, weights: np.ndarray) -> "Component":
+        """That of weighted sums over the n numbers, with weights (k, n): k numbers."""
+        return Component(self.weight, weights @ self.mean, np.tensordot(weights, self.root, 1))
+
+
+class ProbabilisticInterpolator(BaseInterpolator):
+    r"""An interpolator that knows how its function and all derivatives of it are distributed.
+
+    A child fills two hooks beside those of `BaseInterpolator`, in scaled space: `_mixture_scaled`
+    and `_noise_scaled`. Standard deviations and covariances of values and of derivatives of any
+    order, those of integrals, through pipelines too, and draws of functions follow from them.
+
+    With weights :math:`w_k`, means :math:`\mu_k` and roots :math:`R_k` of the components, and
+    :math:`\mu = \sum_k w_k \mu_k`, the covariance between places is that of the law of total
+    variance,
+
+    .. math:: \sum_k w_k \left(R_k R_k^T + (\mu_k - \mu)(\mu_k - \mu)^T\right).
+
+    The fit is by `BaseInterpolator.fit`, or by that of `SobolevInterpolator` where a child has both
+    for parents.
+    """
+
+    @abstractmethod
+    def _mixture_scaled(self, jet: Jet, index: tuple[int, ...]) -> list[Component]:
+        """The distribution of one partial derivative at the places of a jet, all scaled.
+
+        The orders in `index` are those by the jet's variables. As many components of the same
+        weights, and roots of as many columns, must come for whatever rows.
+        """
+
+    @abstractmethod
+    def _noise_scaled(self) -> np.ndarray:
+        """Standard deviation of the noise of each scaled target, (m,)."""
+
+    @property
+    def noise_std_(self) -> float | np.ndarray:
+        """Standard deviation of the noise, in units of y: a number, or (m,) where y was 2-D.
+
+        NaN where `y_scaler` does more than scale and shift each output alone.
+        """
+        check_is_fitted(self)
+        noise = self._noise_scaled()
+        return self._each_output(noise * self._units_of_y(len(noise)))
+
+    def predict(
+        self, X, return_std: bool = False, return_cov: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Values of the fitted function, and its standard deviation or covariance.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        return_std : bool, default=False
+            Whether to return the standard deviation of the function, without noise.
+        return_cov : bool, default=False
+            Whether to return the covariance of the function between the places of X instead.
+
+        Returns
+        -------
+        array of shape (n,) or (n, m), as y was, in its units
+        array of the same shape
+            With ``return_std=True``.
+        array of shape (n, n) or (n, n, m)
+            With ``return_cov=True``, in units of y squared: entry (i, j) is the covariance of the
+            function's values at rows i and j. Memory grows as the square of n.
+
+        Raises
+        ------
+        ValueError
+            Both `return_std` and `return_cov`.
+        TypeError
+            A `y_scaler` that does more than scale and shift each output alone.
+
+        Examples
+        --------
+        The mean of a noisy sine over a period, and how well it is known:
+
+        >>> import numpy as np
+        >>> from sk_pydelt import BayesianNeuralNetworkInterpolator
+        >>> x = np.linspace(0, 6, 60).reshape(-1, 1)
+        >>> y = np.sin(x).ravel() + 0.1 * np.random.default_rng(0).standard_normal(60)
+        >>> model = BayesianNeuralNetworkInterpolator((8,), "tanh", random_state=0).fit(x, y)
+        >>> values, cov = model.predict(x[:50], return_cov=True)
+        >>> cov.shape, bool(np.sqrt(cov.mean()) < np.sqrt(np.diagonal(cov)).mean())
+        ((50, 50), True)
+        """
+        check_one_spread(return_std, return_cov)
+        X = self._checked(X)
+        values = self._values(X)
+        if not (return_std or return_cov):
+            return values
+        function = (0,) * X.shape[1]
+        if return_cov:
+            cov = propagate_cov(self, Jet.variables(X, 0), function)
+            return values, cov[..., 0] if self._y_ndim == 1 else cov
+
+        def block(rows):
+            return propagate_std(self, Jet.variables(rows, 0), function)
+
+        std = map_row_blocks(block, X, BLOCK_ROWS)
+        return values, std[:, 0] if self._y_ndim == 1 else std
+
+    def sample(
+        self, X, n_samples: int = 1, order: int | tuple | dict = 0, random_state=None
+    ) -> np.ndarray:
+        """Draw functions, or derivatives of them, from the posterior.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        n_samples : int, default=1
+        order : int, tuple of int or dict of int, default=0
+            0 is the functions themselves, a tuple (one order for each feature) one mixed partial,
+            and so is a dict from names of features to their orders; with one feature an int k is
+            the k-th derivative.
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        array of shape (n_samples, n) or (n_samples, n, m), as y was
+            In the units of y, over those of the features for derivatives. Each draw is one function
+            at all rows, and the same functions for an int `random_state` at other rows.
+
+        Raises
+        ------
+        ValueError
+            An order that does not fit the features.
+        TypeError
+            A `y_scaler` that does more than scale and shift each output alone.
+        """
+        X, index = self._checked(X), self._index(order)
+        first = _mixture(self, Jet.variables(X[:1], sum(index)), index)
+        draws = _draws(first, n_samples, check_random_state(random_state))
+
+        def block(rows):
+            return _functions(self, Jet.variables(rows, sum(index)), index, *draws)
+
+        samples = map_row_blocks(block, X, BLOCK_ROWS).transpose(2, 0, 1)
+        return samples[..., 0] if self._y_ndim == 1 else samples
+
+    def _index(self, order):
+        """One order for each feature."""
+        d = self.n_features_in_
+        zero = (0,) * d
+        if isinstance(order, Integral | tuple) and order in (0, zero):
+            return zero
+        order = check_order(order, self)
+        if isinstance(order, tuple):
+            return order
+        if d > 1:
+            raise ValueError(
+                f"order must be 0 or a tuple with one order for each of the {d} features, such as "
+                f"{(1, *zero[1:])}; got {order!r}."
+            )
+        return (order,)
+
+    def _units_of_y(self, n_outputs):
+        """What one scaled unit of each output is in units of y; NaN where it is no fixed number."""
+        try:
+            return abs(output_factors(self.y_scaler_, n_outputs))
+        except TypeError:
+            return np.full(n_outputs, np.nan)
+
+
+@propagate_std.register
+def _(step: ProbabilisticInterpolator, jet, index):
+    variance = np.concatenate([_variance(parts) for _, parts in _blocks(step, jet, index)])
+    return np.sqrt(variance) * abs(output_factors(step.y_scaler_, variance.shape[-1]))
+
+
+@propagate_sum_std.register
+def _(step: ProbabilisticInterpolator, jet, index, weights):
+    blocks = _blocks(step, jet, index)
+    sums = ([part.sums(weights[:, rows]) for part in parts] for rows, parts in blocks)
+    variance = _variance(reduce(_added, sums))
+    return np.sqrt(variance) * abs(output_factors(step.y_scaler_, variance.shape[-1]))
+
+
+@propagate_cov.register
+def _(step: ProbabilisticInterpolator, jet, index):
+    covariance = _covariance(_joined([parts for _, parts in _blocks(step, jet, index)]))
+    return covariance * output_factors(step.y_scaler_, covariance.shape[-1]) ** 2
+
+
+def _mixture(step, jet, index) -> list[Component]:
+    """The scaled mixture from the jet of X, not scaled."""
+    return step._mixture_scaled(propagate(step.x_scaler_, jet), index)
+
+
+def _blocks(step, jet, index) -> Iterator[tuple[slice, list[Component]]]:
+    """Blocks of rows of a jet, with the mixture of one of its derivatives there."""
+    for rows in row_slices(len(jet.value), BLOCK_ROWS):
+        yield rows, _mixture(step, jet[rows], index)
+
+
+def _added(left, right):
+    """The mixture of sums of numbers."""
+    pairs = zip(left, right)
+    return [Component(a.weight, a.mean + b.mean, a.root + b.root) for a, b in pairs]
+
+
+def _joined(blocks):
+    """One mixture from those of blocks of rows."""
+    return [
+        Component(
+            some[0].weight,
+            np.concatenate([part.mean for part in some]),
+            np.concatenate([part.root for part in some]),
+        )
+        for some in zip(*blocks)
+    ]
+
+
+def _mean(parts):
+    """Mean of a mixture: (n, m)."""
+    return sum(part.weight * part.mean for part in parts)
+
+
+def _variance(parts):
+    """Variance of a mixture, by the law of total variance: (n, m)."""
+    mean = _mean(parts)
+    within = (np.einsum("nmr,nmr->nm", part.root, part.root) for part in parts)
+    return sum(p.weight * (v + (p.mean - mean) ** 2) for p, v in zip(parts, within))
+
+
+def _covariance(parts):
+    """Covariance between the n numbers of each output, by the same law: (n, n, m)."""
+    mean = _mean(parts)
+    n, m = mean.shape
+    total = np.zeros((m, n, n))
+    for part in parts:
+        for o in range(m):
+            root = np.column_stack([part.root[:, o], part.mean[:, o] - mean[:, o]])
+            total[o] += part.weight * (root @ root.T)
+    return total.transpose(1, 2, 0)
+
+
+def _draws(parts, n_samples, rng):
+    """Standard normal numbers (r, k) for the k draws of each component, and an order of all."""
+    counts = rng.multinomial(n_samples, [part.weight for part in parts])
+    sizes = [(part.root.shape[2], count) for part, count in zip(parts, counts)]
+    return [rng.standard_normal(size) for size in sizes], rng.permutation(n_samples)
+
+
+def _functions(step, jet, index, numbers, order):
+    """A derivative of the functions drawn, in units of y: (n, m, n_samples)."""
+    parts = _mixture(step, jet, index)
+    drawn = [part.mean[..., None] + part.root @ z for part, z in zip(parts, numbers)]
+    mean, average = _mean(parts), propagate(step, jet).partial(index)
+    changes = np.concatenate(drawn, axis=2)[..., order] - mean[..., None]
+    return average[..., None] + output_factors(step.y_scaler_, mean.shape[1])[:, None] * changes
