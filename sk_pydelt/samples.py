@@ -93,3 +93,21 @@ class Samples:
     def __getitem__(self, rows) -> "Samples":
         parts = (None if part is None else part[rows] for part in (self.weight, self.slopes))
         return Samples(self.X[rows], self.y[rows], *parts)
+
+    def directions(self) -> np.ndarray | None:
+        """Directions (n, d, p) along which slopes are known; None where there are no slopes."""
+        return None if self.slopes is None else self.slopes.directions
+
+    def targets(self) -> np.ndarray:
+        """What a net is to give: y, with the slopes beside it, direction by direction."""
+        return self.y if self.slopes is None else self.slopes.targets(self.y)
+
+    def loss_weights(self) -> np.ndarray | None:
+        """Weights of mean 1 of each entry of `targets`, or (n, 1) of each row; None is all alike.
+
+        The mean of squared errors under them is the loss, which for slopes is the Sobolev loss.
+        """
+        if self.slopes is not None:
+            weight = np.ones(len(self)) if self.weight is None else self.weight
+            return self.slopes.loss_weights(weight)
+        return None if self.weight is None else (self.weight / self.weight.mean())[:, None]

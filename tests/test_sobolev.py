@@ -27,11 +27,10 @@ from sk_pydelt import (
     SplineInterpolator,
     interpolation,
 )
-from sk_pydelt.backends.pytorch.slopes import (
-    ModuleSlopes,
-    values_and_slopes,
-    weight_function,
-)
+from sk_pydelt.backends import NetSpec
+from sk_pydelt.backends.pytorch.perceptron_net import PerceptronNet
+from sk_pydelt.backends.pytorch.slopes import ModuleSlopes
+from sk_pydelt.backends.pytorch.user_module import UserModule
 from sk_pydelt.jets.activations import ACTIVATIONS
 from sk_pydelt.sobolev import scaled_slopes
 
@@ -160,12 +159,13 @@ def test_the_jacobian_of_values_and_slopes_is_that_of_torch_func(activation):
     rng = np.random.default_rng(0)
     module = perceptron(activation)
     w, places = weights(module), tensor(rng, 6, 2 * 3)
-    function = weight_function(module, 2)
+    kind = PerceptronNet(NetSpec(2, 3, (5, 4), activation))
+    function = kind.weight_function(module, 2)
     outputs, jacobian = function.jacobian(w, places)
     assert_allclose(function.values(w, places), outputs, rtol=1e-12, atol=1e-14)
-    with torch.no_grad():
-        assert_allclose(values_and_slopes(module, places, 2), outputs, rtol=1e-12, atol=1e-14)
     X, directions = places[:, :2], places[:, 2:].view(6, 2, 2)
+    with torch.no_grad():
+        assert_allclose(kind.outputs(module, X, directions), outputs, rtol=1e-12, atol=1e-14)
     slopes = torch.stack([torch.func.jacrev(module)(x) for x in X]).detach()
     expected = torch.einsum("nmp,nap->nam", slopes, directions).flatten(1)
     assert_allclose(outputs[:, 3:], expected, rtol=1e-10, atol=1e-12)
@@ -181,12 +181,15 @@ def test_the_jacobian_of_values_and_slopes_is_that_of_torch_func(activation):
 def test_the_jacobian_of_an_own_module():
     module = plain(2, 2).double()
     w, places = weights(module), tensor(np.random.default_rng(0), 4, 6)
-    function = weight_function(module, 2)
+    kind = UserModule(NetSpec(2, 2, module=plain))
+    function = kind.weight_function(module, 2)
     assert isinstance(function, ModuleSlopes)
     outputs, jacobian = function.jacobian(w, places)
     expected = torch.func.jacrev(function.values)(w, places)
     assert_allclose(jacobian.dense(), expected.flatten(0, 1), rtol=1e-10, atol=1e-12)
     assert_allclose(outputs, function.values(w, places), rtol=1e-12)
+    X, directions = places[:, :2], places[:, 2:].view(4, 2, 2)
+    assert_allclose(kind.outputs(module, X, directions).detach(), outputs, rtol=1e-12)
 
 
 EXACT = Quadratic.random(2, 2)

@@ -12,8 +12,8 @@ from ...jets import Jet
 from ...solvers.evidence import EvidenceFit, evidence_steps, held_out_densities, whitened_svd
 from ...solvers.levenberg_marquardt import MAX_SIDE
 from .perceptron import MultilayerPerceptron
-from .skorch_net import one_thread
-from .slopes import partial_jacobians, weight_function
+from .slopes import partial_jacobians, perceptron_function
+from .threads import one_thread
 
 __all__ = ["Candidate", "Posterior"]
 
@@ -65,7 +65,7 @@ class EvidenceProblem:
     """
 
     def __init__(self, module, X, y, weight, n_directions, tied):
-        self.function = weight_function(module, n_directions)
+        self.function = perceptron_function(module, n_directions)
         self.X, self.y = X, y
         weight = weight.expand_as(y)
         self.row_scale, self.counts = weight.sqrt(), weight.sum(0)

@@ -1,12 +1,14 @@
 """The skorch net that is trained by Levenberg–Marquardt: one accepted step an epoch."""
 
+from typing import Any
+
 import torch
 from skorch.callbacks import Callback
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ...solvers.levenberg_marquardt import LevenbergMarquardt, linearise
+from .batches import Rows
 from .skorch_net import SkorchNet
-from .slopes import weight_function
 
 __all__ = ["LevenbergMarquardtNet", "StopWhenDone"]
 
@@ -17,19 +19,22 @@ class LevenbergMarquardtNet(SkorchNet):
     The loss is that of `SkorchNet`. Skorch's own optimizer is not used.
     """
 
-    def initialize_module(self):
+    def initialize_module(self) -> "LevenbergMarquardtNet":
         super().initialize_module()
         self.search_ = LevenbergMarquardt()
         return self
 
-    def train_step(self, batch, **fit_params):
+    @property
+    def end_of_search(self) -> str | None:
+        return self.search_.stop_reason
+
+    def train_step(self, batch: Any, **fit_params) -> dict[str, torch.Tensor]:
         """One accepted step; the loss returned is that of the weights before."""
         if self.module_.training:
             self._set_training(False)  # nothing random: losses are compared to the last digit
         with torch.no_grad():
             if getattr(self, "problem_", None) is None:  # the batch is all samples, always
-                function = weight_function(self.module_, self.n_directions)
-                self.problem_ = _Problem(self.module_, function, *batch, self.alpha)
+                self.problem_ = _Problem(self.module_, self.kind, Rows(*batch), self.alpha)
             problem = self.problem_
             w = problem.weights.read()
             loss, equations = problem.linearise(w)
@@ -39,7 +44,7 @@ class LevenbergMarquardtNet(SkorchNet):
             problem.weights.write(new)
         return {"loss": loss}
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: Any, **kwargs) -> None:
         self.problem_ = None  # it holds the samples
         super().on_train_end(net, **kwargs)
 
@@ -76,11 +81,15 @@ class _Weights:
 class _Problem:
     """The loss of a module as a sum of squares of scaled residuals and of weights."""
 
-    def __init__(self, module, function, X, y_and_weight, alpha):
-        self.weights, self.function = _Weights(module), function
-        y, *weight = y_and_weight
-        scale = ((weight[0] if weight else torch.ones_like(y[:, :1])) / y.numel()).sqrt()
-        self.X, self.y, self.scale = X, y, scale
+    def __init__(self, module, kind, rows, alpha):
+        X, y, weight, directions = rows
+        self.weights = _Weights(module)
+        self.function = kind.weight_function(
+            module, 0 if directions is None else directions.shape[1]
+        )
+        scale = ((torch.ones_like(y[:, :1]) if weight is None else weight) / y.numel()).sqrt()
+        places = X if directions is None else torch.cat([X, directions.flatten(1)], dim=1)
+        self.X, self.y, self.scale = places, y, scale
         parts = [torch.full_like(p, alpha * (p.ndim > 1)) for p in self.weights.parameters]
         self.prior = parameters_to_vector(parts) if alpha else None
 
@@ -110,6 +119,6 @@ class _Problem:
 class StopWhenDone(Callback):
     """Ends training when the search has nothing left to gain."""
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Any, **kwargs) -> None:
         if net.search_.stop_reason is not None:
             raise KeyboardInterrupt  # how skorch's own callbacks stop a fit

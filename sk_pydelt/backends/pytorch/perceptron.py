@@ -5,7 +5,7 @@ from torch import nn
 
 from ...jets import Jet
 from ...jets.activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
-from ..common import initial_bounds
+from ..initial_weights import initial_bounds
 
 __all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
 

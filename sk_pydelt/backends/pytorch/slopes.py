@@ -13,7 +13,7 @@ from ...solvers.levenberg_marquardt import DenseJacobian
 from .jacobian import ModuleFunction, PerceptronFunction
 from .perceptron import MultilayerPerceptron
 
-__all__ = ["partial_jacobians", "values_and_slopes", "weight_function"]
+__all__ = ["module_function", "partial_jacobians", "perceptron_function"]
 
 
 def _split(places, n_directions):
@@ -32,28 +32,22 @@ def _columns(jet):
     return torch.cat(list(jet.parts)).movedim(0, 1).flatten(1)
 
 
-def values_and_slopes(module, places, n_directions):
-    """Values of a net, with slopes beside them: (n, m (1 + n_directions))."""
-    if not n_directions:
-        return module(places)
-    if isinstance(module, MultilayerPerceptron):
-        return _columns(module.propagate(_jet(places, n_directions)))
-    return _by_forward_mode(module, places, n_directions)
-
-
 def _by_forward_mode(function, places, n_directions):
     X, directions = _split(places, n_directions)
     pairs = [torch.func.jvp(function, (X,), (v,)) for v in directions.unbind(1)]
     return torch.cat([pairs[0][0], *(slope for _, slope in pairs)], dim=1)
 
 
-def weight_function(module, n_directions=0):
-    """A module as a function of its weights: `values(w, X)` and `jacobian(w, X)`."""
-    perceptron = isinstance(module, MultilayerPerceptron)
-    function = (PerceptronFunction if perceptron else ModuleFunction)(module)
-    if not n_directions:
-        return function
-    return (PerceptronSlopes if perceptron else ModuleSlopes)(function, n_directions)
+def perceptron_function(module: MultilayerPerceptron, n_directions: int):
+    """A perceptron as a function of its weights: `values(w, places)`, `jacobian(w, places)`."""
+    function = PerceptronFunction(module)
+    return PerceptronSlopes(function, n_directions) if n_directions else function
+
+
+def module_function(module: nn.Module, n_directions: int):
+    """A user's own module as a function of its weights, of the same methods."""
+    function = ModuleFunction(module)
+    return ModuleSlopes(function, n_directions) if n_directions else function
 
 
 class PerceptronSlopes:

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from ..common import require_finite
-from .epochs import progress_bar, show
+from ..training import require_finite
+from .epochs import Compiled, Data, Settings, State, progress_bar, show
 from .framework import tf
 
 __all__ = ["train_by_lbfgs"]
@@ -13,11 +13,19 @@ __all__ = ["train_by_lbfgs"]
 HISTORY, TRIALS = 50, 26
 
 
-def train_by_lbfgs(compiled, state, data, valid, settings, epochs, verbose):
+def train_by_lbfgs(
+    compiled: Compiled,
+    state: State,
+    data: Data,
+    valid: Data,
+    settings: Settings,
+    epochs: int,
+    verbose: bool,
+) -> tuple[State, list[float], list[float]]:
     """Iterate until the epochs are done, the loss stops falling, or training stops early.
 
     One iteration of L-BFGS-B without bounds (Zhu, Byrd, Lu & Nocedal 1997) is an epoch. Arguments
-    and results as of `tensorflow_training.train`.
+    and results as of `sk_pydelt.backends.tensorflow.epochs.train`.
     """
     run = _Run(compiled, state, data, valid if len(valid.X) else None, settings)
     with progress_bar(epochs, verbose) as run.bar:
