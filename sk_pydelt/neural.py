@@ -1,17 +1,21 @@
 """Neural-network interpolation with exact derivatives."""
 
-from importlib import import_module
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from numbers import Integral, Real
+from typing import Any
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .backends import FitSpec, NetSpec, get_backend, refuse
 from .chain import warn_once
+from .jets import Jet
 from .jets.activations import ACTIVATIONS
+from .samples import Samples
 from .sobolev import SobolevInterpolator
 
 __all__ = ["NeuralNetworkInterpolator"]
-
-BACKENDS = ("pytorch", "tensorflow")
 
 
 def _check_hidden_layers(sizes):
@@ -81,9 +85,10 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         `keras.Model`) from ``n_features`` and ``n_outputs``, in place of the dense layers
         described above; it maps (n, n_features) to (n, n_outputs). Its derivatives are computed
         by the framework's own differentiation; it refuses `dropout_rate` and `batch_norm`.
-    backend : {"pytorch", "tensorflow"}, default="pytorch"
-        The framework that trains and holds the net; "tensorflow" wants
-        ``pip install sk-pydelt[tensorflow]``.
+    backend : str, default="pytorch"
+        The framework that trains and holds the net: "pytorch"; "tensorflow", which wants
+        ``pip install sk-pydelt[tensorflow]``; or a name given to
+        `sk_pydelt.backends.register_backend`.
     device : str, default="cpu"
         "cpu", "cuda" (or "cuda:1", ...), or "auto" for a GPU where there is one.
     dtype : {"float64", "float32"}, default="float64"
@@ -97,7 +102,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
     Attributes
     ----------
     net_ : skorch.NeuralNetRegressor or scikeras.wrappers.KerasRegressor
-        The fitted net, on scaled data.
+        The fitted net, on scaled data; with another backend, what that one holds.
     x_scaler_, y_scaler_ : transformer
     loss_curve_ : list of float
         Loss at each epoch: mean squared error of the scaled targets, and penalty.
@@ -145,7 +150,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         "patience": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "module": [None, callable],
-        "backend": [StrOptions(set(BACKENDS))],
+        "backend": [str],
         "device": [str],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
@@ -154,28 +159,28 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
 
     def __init__(
         self,
-        hidden_layers=(64, 32),
-        activation="tanh",
-        solver="adam",
-        learning_rate=1e-3,
-        epochs=1000,
-        batch_size=None,
-        dropout_rate=0.0,
-        batch_norm=False,
-        alpha=0.0,
-        omega_0=30.0,
-        early_stopping=False,
-        validation_split=0.2,
-        patience=50,
-        tol=0.0,
-        x_scaler=None,
-        y_scaler=None,
-        module=None,
-        backend="pytorch",
-        device="cpu",
-        dtype="float64",
-        random_state=None,
-        verbose=False,
+        hidden_layers: Sequence[int] = (64, 32),
+        activation: str = "tanh",
+        solver: str = "adam",
+        learning_rate: float = 1e-3,
+        epochs: int = 1000,
+        batch_size: int | None = None,
+        dropout_rate: float = 0.0,
+        batch_norm: bool = False,
+        alpha: float = 0.0,
+        omega_0: float = 30.0,
+        early_stopping: bool = False,
+        validation_split: float = 0.2,
+        patience: int = 50,
+        tol: float = 0.0,
+        x_scaler: Any = None,
+        y_scaler: Any = None,
+        module: Callable | None = None,
+        backend: str = "pytorch",
+        device: str = "cpu",
+        dtype: str = "float64",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
     ):
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -200,39 +205,45 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_scaled(self, samples):
-        self._check_options()
-        if samples.slopes is not None:
-            reason = "needs the derivative of the very net that predicts"
-            self._refuse("fit(..., dy=...)", reason, dropout_rate=0, batch_norm=False)
+    def _fit_scaled(self, samples: Samples) -> None:
+        self._check_options(with_slopes=samples.slopes is not None)
+        net, fit = self._specs(samples)
+        refuse(self.backend, net, fit, samples)
+        result = get_backend(self.backend).fit(net, fit, samples)
         self._backend = self.backend  # a later set_params must not change what is fitted
-        self._activation = self.activation if self.module is None else "identity"
-        self.net_ = self._framework().fit_net(self, samples)
-        self.loss_curve_, self.validation_loss_curve_ = self._framework().loss_curves(self.net_)
+        self._piecewise_linear = net.piecewise_linear
+        self.net_ = result.net
+        self.loss_curve_ = result.loss_curve
+        self.validation_loss_curve_ = result.validation_loss_curve
         self.n_iter_ = len(self.loss_curve_)
-        self.stop_reason_ = getattr(self.net_, "stop_reason_", None)
+        self.stop_reason_ = result.stop_reason
 
-    def _predict_scaled(self, X):
-        return self._framework().predict_net(self.net_, X)
+    def _predict_scaled(self, X: np.ndarray) -> np.ndarray:
+        return get_backend(self._backend).predict(self.net_, X)
 
-    def _propagate_scaled(self, jet):
-        piecewise_linear = ACTIVATIONS[self._activation].piecewise_linear
-        if piecewise_linear and jet.order > 1:
+    def _propagate_scaled(self, jet: Jet) -> Jet:
+        if self._piecewise_linear and jet.order > 1:
             warn_once(
                 jet,
                 "A net of ReLUs is piecewise linear: its derivatives of order 2 and above are zero "
                 "almost everywhere. Fit it with a smooth activation such as 'tanh', 'swish', "
                 "'gelu', 'softplus' or 'sine'.",
             )
-        return self._framework().propagate_net(self.net_, jet)
+        return get_backend(self._backend).propagate(self.net_, jet)
 
-    def _framework(self):
-        return import_module(f".backends.{self._backend}", __package__)
+    def _specs(self, samples):
+        """Which net is asked for, and how it is to be trained."""
+        params = self.get_params(deep=False)
+        params["hidden_layers"] = tuple(map(int, self.hidden_layers))
+        params |= {"n_features": samples.X.shape[1], "n_outputs": samples.y.shape[1]}
+        return (
+            spec(**{field.name: params[field.name] for field in fields(spec)})
+            for spec in (NetSpec, FitSpec)
+        )
 
-    def _check_options(self):
+    def _check_options(self, with_slopes):
         """Raise a ValueError for parameters that are out of range together."""
         _check_hidden_layers(self.hidden_layers)
-        import_module(".backends", __package__).check_features(self)
         if self.solver == "lbfgs":
             reason = "needs the same loss at each step: it takes all samples, without dropout"
             self._refuse("solver='lbfgs'", reason, batch_size=None, dropout_rate=0)
@@ -243,6 +254,9 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         if self.module is not None:
             reason = "brings its own layers"
             self._refuse("module=...", reason, dropout_rate=0, batch_norm=False)
+        if with_slopes:
+            reason = "needs the derivative of the very net that predicts"
+            self._refuse("fit(..., dy=...)", reason, dropout_rate=0, batch_norm=False)
 
     def _refuse(self, option, reason, **allowed):
         for name, value in allowed.items():

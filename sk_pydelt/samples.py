@@ -44,10 +44,6 @@ class Slopes:
         """d, the number of directions at each row."""
         return self.directions.shape[1]
 
-    def places(self, X: np.ndarray) -> np.ndarray:
-        """X (n, p) with the directions beside it: (n, p (1 + d))."""
-        return np.column_stack([X, self.directions.reshape(len(X), -1)])
-
     def targets(self, y: np.ndarray) -> np.ndarray:
         """y (n, q) with the slopes beside it, direction by direction: (n, q (1 + d))."""
         return np.column_stack([y, self.target.reshape(len(y), -1)])
@@ -104,6 +100,25 @@ class Samples:
         return 0 if self.slopes is None else self.slopes.n_directions
 
     @property
+    def directions(self) -> np.ndarray | None:
+        """Directions (n, d, p) along which slopes are known; None where there are no slopes."""
+        return None if self.slopes is None else self.slopes.directions
+
+    @property
+    def loss_weights(self) -> np.ndarray | None:
+        """Weights of mean 1 of each entry of `targets`, or (n, 1) of each row; None is all alike.
+
+        The mean of squared errors under them is the loss, which for slopes is the Sobolev loss.
+        """
+        if self.slopes is not None:
+            return self.slopes.loss_weights(self._weights)
+        return None if self.weight is None else (self.weight / self.weight.mean())[:, None]
+
+    @property
+    def _weights(self):
+        return np.ones(len(self)) if self.weight is None else self.weight
+
+    @property
     def jet(self) -> Jet:
         """The samples' places, and as its variables the directions of their slopes."""
         if self.slopes is None:
@@ -119,10 +134,9 @@ class Samples:
     @property
     def counts(self) -> np.ndarray:
         """What each entry of `targets` counts: its weight, zero where it is unknown."""
-        weight = np.ones(len(self)) if self.weight is None else self.weight
         if self.slopes is None:
-            return np.repeat(weight[:, None], self.y.shape[1], axis=1)
-        counts = self.slopes.shares(weight)
+            return np.repeat(self._weights[:, None], self.y.shape[1], axis=1)
+        counts = self.slopes.shares(self._weights)
         if self.slopes.weight is not None:
             counts[:, self.y.shape[1] :] *= self.slopes.weight
         return counts

@@ -7,7 +7,9 @@ from sklearn.exceptions import NotFittedError
 from torch_modules import Interrupted
 
 from sk_pydelt import NeuralNetworkInterpolator
-from sk_pydelt.backends.pytorch import backend as pytorch
+from sk_pydelt.backends import FitSpec
+from sk_pydelt.backends.pytorch.fit import fit_seed
+from sk_pydelt.backends.training import split_rows
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def overfitting(**parameters):
 
 def held_out(net, X):
     """Places of the training and of the validation samples."""
-    return pytorch.split_rows(net, len(X), pytorch._seed(net.random_state))
+    split = {"early_stopping": True, "validation_split": net.validation_split}
+    fit = FitSpec(random_state=net.random_state, **split)
+    return split_rows(fit, len(X), fit_seed(fit))
 
 
 def validation_loss(net, X, y, weight=None):

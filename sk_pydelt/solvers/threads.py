@@ -26,10 +26,18 @@ class OneThread:
         Tells it to use so many; None is one.
     limit : float
         Multiplications in a step above which a second processor is worth it.
+    per_thread : bool, default=False
+        Whether the number is that of the thread that sets it, so that each gives it back.
     """
 
-    def __init__(self, read: Callable[[], Any], write: Callable[[Any], None], limit: float):
-        self.read, self.write, self.limit = read, write, limit
+    def __init__(
+        self,
+        read: Callable[[], Any],
+        write: Callable[[Any], None],
+        limit: float,
+        per_thread: bool = False,
+    ):
+        self.read, self.write, self.limit, self.per_thread = read, write, limit, per_thread
         self.lock, self.before = threading.Lock(), None
         self.inside: set[object] = set()
 
@@ -49,7 +57,7 @@ class OneThread:
         finally:
             with self.lock:
                 self.inside.discard(token)
-                if not self.inside and self.before is not None:
+                if self.before is not None and (self.per_thread or not self.inside):
                     self.write(self.before)
 
 

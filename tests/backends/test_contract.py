@@ -1,28 +1,124 @@
-"""The table of backends: what it says is what each of them does, and what the docs show."""
+"""The contract: what is asked for and not there is refused; the docs show what each backend has."""
 
+import re
+from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch_modules import plain
 
-from sk_pydelt import NeuralNetworkInterpolator, neural
-from sk_pydelt.backends import FEATURES
+from sk_pydelt import NeuralNetworkInterpolator
+from sk_pydelt.backends import (
+    FEATURES,
+    OURS,
+    Backend,
+    FitResult,
+    FitSpec,
+    NetSpec,
+    backend_names,
+    feature_table,
+    get_backend,
+    register_backend,
+    registry,
+)
+from sk_pydelt.jets import Jet
+from sk_pydelt.samples import Samples
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 X = np.linspace(-1, 1, 20)[:, None]
 Y = X[:, 0] ** 2
 
+# Parameters of the estimator, and arguments of its fit, that ask for each feature.
+ASKS = {
+    "hidden_layers": ({"hidden_layers": (4, 3)}, {}),
+    "activation": ({"activation": "sine"}, {}),
+    "solver='adam'": ({"solver": "adam"}, {}),
+    "solver='lbfgs'": ({"solver": "lbfgs"}, {}),
+    "solver='lm'": ({"solver": "lm"}, {}),
+    "batch_size": ({"batch_size": 4}, {}),
+    "dropout_rate": ({"dropout_rate": 0.2}, {}),
+    "batch_norm": ({"batch_norm": True}, {}),
+    "sample_weight": ({}, {"sample_weight": np.linspace(1, 2, 20)}),
+    "dy": ({}, {"dy": 2 * X}),
+    "alpha": ({"alpha": 0.01}, {}),
+    "early_stopping": ({"early_stopping": True}, {}),
+    "dtype='float32'": ({"dtype": "float32"}, {}),
+    "device": ({"device": "cuda"}, {}),
+    "module": ({"module": plain}, {}),
+    "verbose": ({"verbose": True}, {}),
+    "random_state": ({"random_state": 0}, {}),
+}
+each_feature = pytest.mark.parametrize("feature", FEATURES)
 
-@pytest.mark.parametrize("backend", neural.BACKENDS)
-@pytest.mark.parametrize("feature", FEATURES)
-def test_the_table_says_what_each_backend_has(feature, backend):
-    parameters, backends = FEATURES[feature]
-    net = NeuralNetworkInterpolator((4,), backend=backend, epochs=2).set_params(**parameters)
-    if backend in backends:
-        assert np.isfinite(net.fit(X, Y).differentiate(2)(X)).all()
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch):
+    """What a test registers is gone after it."""
+    monkeypatch.setattr(registry, "_BACKENDS", dict(registry._BACKENDS))
+
+
+class Recorder(Backend):
+    """A backend that does nothing but keep what it is given."""
+
+    supports = frozenset(FEATURES)
+
+    def fit(self, net, fit, samples):
+        self.given = net, fit, samples
+        return FitResult(net, [0.0])
+
+    def predict(self, net, X):
+        return np.zeros((len(X), net.n_outputs))
+
+    def propagate(self, net, jet):
+        return Jet.constant(self.predict(net, jet.value), jet.order, jet.n_variables)
+
+
+def ask(feature, backend, **parameters):
+    """Fit with the parameters that ask for a feature, and nothing else."""
+    asked, arguments = ASKS[feature]
+    net = NeuralNetworkInterpolator((4,), backend=backend, epochs=2, **parameters)
+    return net.set_params(**asked).fit(X, Y, **arguments)
+
+
+@each_feature
+def test_a_backend_that_lacks_a_feature_refuses_it_and_nothing_else(feature):
+    backend = Recorder()
+    backend.supports = frozenset(FEATURES) - {feature}
+    register_backend("recorder", backend)
+    parameter, value = FEATURES[feature].parameter, ASKS[feature][0].get(feature)
+    written = rf"fit\(..., {parameter}=...\)" if ASKS[feature][1] else f"{parameter}="
+    message = f"{written}.* is not in backend='recorder': use backend='pytorch'.*, or (another|no) "
+    with pytest.raises(ValueError, match=message) as refusal:
+        ask(feature, "recorder")
+    assert value is None or callable(value) or f"{parameter}={value!r} is" in str(refusal.value)
+    others = {other for other in ASKS if FEATURES[other].parameter != parameter}
+    solver = {}
+    if feature == "solver='adam'":
+        solver, others = {"solver": "lbfgs"}, others - {"batch_size", "dropout_rate"}
+    for other in others:
+        assert ask(other, "recorder", **solver).predict(X).shape == (20,)
+
+
+@each_feature
+def test_a_plain_fit_asks_for_no_feature_but_its_solver(feature):
+    asked = FEATURES[feature].asked(NetSpec(1, 1, (4,)), FitSpec(), Samples(X, Y[:, None]))
+    assert asked == (feature == "solver='adam'")
+
+
+@pytest.mark.parametrize("backend", OURS)
+@each_feature
+def test_our_backends_have_what_their_column_says(feature, backend, capfd):
+    if feature == "device":
+        pytest.skip("what needs a GPU is in the tests of each backend")
+    if feature == "module" and backend == "tensorflow":
+        pytest.skip("a Keras model is in the tests of this backend")
+    if feature in get_backend(backend).supports:
+        assert np.isfinite(ask(feature, backend).differentiate(2)(X)).all()
     else:
         with pytest.raises(ValueError, match=f"is not in backend={backend!r}: use backend="):
-            net.fit(X, Y)
+            ask(feature, backend)
+    capfd.readouterr()  # the progress bar
 
 
 def test_what_a_backend_lacks_is_refused_with_the_name_of_one_that_has_it():
@@ -33,20 +129,85 @@ def test_what_a_backend_lacks_is_refused_with_the_name_of_one_that_has_it():
     net.set_params(backend="pytorch").fit(X, Y)
 
 
+def test_what_no_backend_has_is_refused_without_a_name():
+    for name in OURS:
+        registry._BACKENDS[name] = backend = Recorder()
+        backend.supports = frozenset({"solver='adam'"})
+    with pytest.raises(ValueError, match="alpha=0.01 is not in backend='pytorch': use another"):
+        ask("alpha", "pytorch")
+
+
 def test_every_parameter_of_the_net_is_in_the_table():
     """But those that say the size of things, or are the same for any backend."""
-    covered = {name for parameters, _ in FEATURES.values() for name in parameters}
-    plain = {"hidden_layers", "learning_rate", "epochs", "omega_0", "x_scaler", "y_scaler"}
+    covered = {FEATURES[feature].parameter for feature in ASKS} - {"sample_weight", "dy"}
+    plain = {"learning_rate", "epochs", "omega_0", "x_scaler", "y_scaler"}
     plain |= {"validation_split", "patience", "tol", "backend"}
-    framework = {"module", "device"}  # each backend's tests have them
-    assert covered | plain | framework == set(NeuralNetworkInterpolator().get_params())
+    assert set(ASKS) == set(FEATURES)
+    assert covered | plain == set(NeuralNetworkInterpolator().get_params())
+
+
+def test_a_backend_is_given_specifications_and_samples():
+    backend = Recorder()
+    register_backend("recorder", lambda: backend)
+    options = {"hidden_layers": np.array([4, 3]), "alpha": 0.1, "tol": 0.2, "dtype": "float32"}
+    y = np.column_stack([Y, Y])
+    estimator = NeuralNetworkInterpolator(backend="recorder", **options).fit(X, y)
+    net, fit, samples = backend.given
+    assert net == NetSpec(1, 2, (4, 3), dtype="float32")
+    assert fit == FitSpec(alpha=0.1, tol=0.2)
+    assert isinstance(samples, Samples)
+    assert estimator.net_ is net
+    assert (estimator.loss_curve_, estimator.validation_loss_curve_) == ([0.0], None)
+    with pytest.raises(FrozenInstanceError):
+        net.activation = "relu"
+
+
+def test_specifications_have_the_parameters_and_defaults_of_the_estimator():
+    parameters = NeuralNetworkInterpolator().get_params()
+    specified = [f for spec in (NetSpec, FitSpec) for f in fields(spec)]
+    sizes = {"n_features", "n_outputs"}
+    defaults = {f.name: f.default for f in specified if f.name not in sizes}
+    assert defaults == {name: parameters[name] for name in defaults}
+    assert set(parameters) - set(defaults) == {"x_scaler", "y_scaler", "backend"}
+
+
+def test_a_name_that_is_not_registered_is_refused_with_those_that_are():
+    register_backend("recorder", Recorder)
+    message = "'pytorch', 'tensorflow', 'recorder'.*register_backend.*Got 'jax' instead"
+    with pytest.raises(ValueError, match=message):
+        NeuralNetworkInterpolator(backend="jax").fit(X, Y)
+    with pytest.raises(ValueError, match="'backend' parameter.*'str'.*Got 3"):
+        NeuralNetworkInterpolator(backend=3).fit(X, Y)
+
+
+def test_a_name_may_be_given_again_but_not_ours():
+    register_backend("recorder", Recorder)
+    first = get_backend("recorder")
+    assert get_backend("recorder") is first
+    register_backend("recorder", Recorder)
+    assert get_backend("recorder") is not first
+    assert backend_names() == (*OURS, "recorder")
+    with pytest.raises(ValueError, match="'pytorch' is a backend of sk_pydelt itself"):
+        register_backend("pytorch", Recorder)
+
+
+def test_what_is_no_backend_is_refused():
+    with pytest.raises(TypeError, match="backend must be a .*Backend.*; got 3"):
+        register_backend("three", 3)
+    register_backend("list", list)
+    with pytest.raises(TypeError, match=r"must be a sk_pydelt.backends.Backend; got \[\]"):
+        get_backend("list")
+    backend = Recorder()
+    backend.supports = frozenset({"telepathy"})
+    with pytest.raises(ValueError, match=r"Recorder.supports .*\['telepathy'\].*hidden_layers"):
+        register_backend("recorder", backend)
 
 
 def test_the_docs_show_the_table():
-    rows = [f"| | {' | '.join(f'`{name}`' for name in neural.BACKENDS)} |"]
-    rows.append("|---" * (len(neural.BACKENDS) + 1) + "|")
-    for feature, (_, backends) in FEATURES.items():
-        marks = ["yes" if name in backends else "no" for name in neural.BACKENDS]
-        rows.append(f"| {feature} | {' | '.join(marks)} |")
-    table = "\n".join(rows)
-    assert table in (DOCS / "backends.md").read_text(encoding="utf-8"), table
+    assert feature_table() in (DOCS / "backends.md").read_text(encoding="utf-8"), feature_table()
+
+
+def test_the_backend_in_the_docs_works(capsys):
+    page = (DOCS / "backends.md").read_text(encoding="utf-8")
+    exec(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)[-1], {})
+    assert float(capsys.readouterr().out.strip(" []\n")) == pytest.approx(-np.sin(1.5), abs=0.01)

@@ -1,5 +1,39 @@
-"""The PyTorch backend: skorch nets."""
+"""The PyTorch backend: skorch nets. Torch is loaded when one is fitted or used."""
 
-from .backend import fit_net, loss_curves, predict_net, propagate_net
+from typing import TYPE_CHECKING
 
-__all__ = ["fit_net", "loss_curves", "predict_net", "propagate_net"]
+import numpy as np
+
+from ...jets import Jet
+from ...samples import Samples
+from ..contract import Backend, FitResult, FitSpec, NetSpec
+from ..features import FEATURES
+
+if TYPE_CHECKING:
+    from .skorch_net import SkorchNet
+
+__all__ = ["PyTorchBackend"]
+
+
+class PyTorchBackend(Backend):
+    """Nets of PyTorch, trained by skorch."""
+
+    supports = frozenset(FEATURES)
+
+    def fit(self, net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
+        """Train a skorch net on scaled samples."""
+        from .fit import fit_net
+
+        return fit_net(net, fit, samples)
+
+    def predict(self, net: "SkorchNet", X: np.ndarray) -> np.ndarray:
+        """Values of the net at X (n, p), of shape (n, q)."""
+        from .evaluate import predict
+
+        return predict(net, X)
+
+    def propagate(self, net: "SkorchNet", jet: Jet) -> Jet:
+        """Pass a jet of arrays through the net."""
+        from .evaluate import propagate
+
+        return propagate(net, jet)

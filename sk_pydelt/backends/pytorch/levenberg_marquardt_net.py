@@ -1,5 +1,7 @@
 """The skorch net that is trained by Levenberg–Marquardt: one accepted step an epoch."""
 
+from typing import Any
+
 import torch
 from skorch.callbacks import Callback
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
@@ -8,8 +10,8 @@ from ...solvers.levenberg_marquardt import LevenbergMarquardt
 from ...solvers.threads import one_blas_thread
 from ..least_squares import NetLeastSquares
 from .arrays import as_array
+from .batches import Rows
 from .skorch_net import SkorchNet
-from .slopes import jet_of_places, weight_function
 
 __all__ = ["LevenbergMarquardtNet", "StopWhenDone"]
 
@@ -21,18 +23,23 @@ class LevenbergMarquardtNet(SkorchNet):
     taken by NumPy and LAPACK, on other devices by torch.
     """
 
-    def initialize_module(self):
+    def initialize_module(self) -> "LevenbergMarquardtNet":
         super().initialize_module()
         self.search_ = None  # until the first step shows the samples
         return self
 
-    def train_step(self, batch, **fit_params):
+    @property
+    def end_of_search(self) -> str | None:
+        return None if self.search_ is None else self.search_.stop_reason
+
+    def train_step(self, batch: Any, **fit_params) -> dict[str, torch.Tensor]:
         """One accepted step; the loss returned is that of the weights before."""
         if self.module_.training:
             self._set_training(False)  # nothing random: losses are compared to the last digit
-        with torch.no_grad(), one_blas_thread(self._multiplications(batch)):
+        rows = Rows(*batch)
+        with torch.no_grad(), one_blas_thread(self._multiplications(rows)):
             if self.search_ is None:
-                self._begin(*batch)
+                self._begin(rows)
             w = self.weights_.read()
             if w is not self.point_.w:  # a callback has changed them
                 self.point_ = self.search_.problem.at(w)
@@ -41,23 +48,23 @@ class LevenbergMarquardtNet(SkorchNet):
             self.weights_.write(self.point_.w)
         return {"loss": torch.tensor(loss, dtype=torch.float64)}
 
-    def _multiplications(self, batch):
-        n, n_weights = batch[1][0].numel(), sum(p.numel() for p in self.module_.parameters())
+    def _multiplications(self, rows):
+        n, n_weights = rows.y.numel(), sum(p.numel() for p in self.module_.parameters())
         return n * n_weights * min(n, n_weights)
 
-    def _begin(self, X, y_and_weight):
-        y, *weight = map(as_array, y_and_weight)
+    def _begin(self, rows):
+        """The batch is all samples, always."""
         self.weights_ = _Weights(self.module_)
         problem = NetLeastSquares(
-            weight_function(self.module_),
-            jet_of_places(X, self.n_directions).map_parts(as_array),
-            y,
-            weight[0] if weight else None,
+            self.kind.weight_function(self.module_),
+            rows.jet.map_parts(as_array),
+            as_array(rows.y),
+            None if rows.weight is None else as_array(rows.weight),
             self.weights_.penalties(self.alpha) if self.alpha else None,
         )
         self.search_, self.point_ = LevenbergMarquardt(problem), problem.at(self.weights_.read())
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: Any, **kwargs) -> None:
         self.weights_ = self.point_ = None  # they hold the samples
         if self.search_ is not None:
             self.search_.problem = None
@@ -106,6 +113,6 @@ class _Weights:
 class StopWhenDone(Callback):
     """Ends training when the search has nothing left to gain."""
 
-    def on_epoch_end(self, net, **kwargs):
-        if net.search_.stop_reason is not None:
+    def on_epoch_end(self, net: Any, **kwargs) -> None:
+        if net.end_of_search is not None:
             raise KeyboardInterrupt  # how skorch's own callbacks stop a fit

@@ -5,7 +5,7 @@ from torch import nn
 
 from ...jets import Jet
 from ...jets.activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
-from ..common import initial_bounds
+from ...jets.perceptron import initial_layers
 
 __all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
 
@@ -59,19 +59,17 @@ def _activation_module(name):
     return (own.get(torch_name) or getattr(nn, torch_name))()
 
 
-def _linear(n_in, n_out, weight_bound, bias_bound, generator, dtype):
-    """A dense layer with uniform weights and biases, drawn without the global generator.
+def _linear(layer, dtype):
+    """A dense layer of given weights and biases.
 
     It is put together by hand: the draws of nn.Linear's own __init__ can only be kept from the
     global generator by `skip_init`, which takes a quarter of the time of a short fit.
     """
-    layer = nn.Linear.__new__(nn.Linear)
-    nn.Module.__init__(layer)
-    layer.in_features, layer.out_features = n_in, n_out
-    weight, bias = torch.empty(n_out, n_in, dtype=dtype), torch.empty(n_out, dtype=dtype)
-    layer.weight = nn.Parameter(weight.uniform_(-weight_bound, weight_bound, generator=generator))
-    layer.bias = nn.Parameter(bias.uniform_(-bias_bound, bias_bound, generator=generator))
-    return layer
+    made = nn.Linear.__new__(nn.Linear)
+    nn.Module.__init__(made)
+    made.out_features, made.in_features = layer.weight.shape
+    made.weight, made.bias = (nn.Parameter(torch.tensor(part, dtype=dtype)) for part in layer)
+    return made
 
 
 class MultilayerPerceptron(nn.Module):
@@ -110,21 +108,18 @@ class MultilayerPerceptron(nn.Module):
     ):
         super().__init__()
         self.activation = activation
-        initial = torch.Generator().manual_seed(seed)
         masks = torch.Generator(device).manual_seed(seed + 1)
-        layers, width = [], n_features
-        for size in hidden_layers:
-            bounds = initial_bounds(width, activation, not layers, omega_0)
-            layers.append(_linear(width, size, *bounds, initial, dtype))
+        widths = (n_features, *hidden_layers, n_outputs)
+        *hidden, last = initial_layers(widths, activation, omega_0, seed)
+        layers = []
+        for layer in hidden:
+            layers.append(_linear(layer, dtype))
             if batch_norm:
-                layers.append(nn.BatchNorm1d(size, dtype=dtype))
+                layers.append(nn.BatchNorm1d(len(layer.bias), dtype=dtype))
             layers.append(_activation_module(activation))
             if dropout_rate:
                 layers.append(Dropout(dropout_rate, masks))
-            width = size
-        layers.append(
-            _linear(width, n_outputs, *initial_bounds(width, "tanh", False, 1), initial, dtype)
-        )
+        layers.append(_linear(last, dtype))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, X):

@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..common import require_finite
+from ..training import require_finite
 from .framework import tf
-from .perceptron import Perceptron
+from .perceptron_graph import PerceptronGraph
 
 __all__ = [
+    "Compiled",
     "Data",
     "Settings",
+    "State",
+    "TrainingRun",
     "compiled_model",
     "compiled_perceptron",
     "initial_state",
@@ -29,11 +32,20 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015
 
 
 class Data(NamedTuple):
-    """Rows of tensors: X (n, p), y (n, q), and weights (n, 1) of mean 1."""
+    """Rows of tensors.
+
+    Parameters
+    ----------
+    X : tensor of shape (n, p)
+    y : tensor of shape (n, q), or (n, q (1 + d)) with slopes along d directions beside the values
+    weight : tensor of shape (n, 1) or of y's, of mean 1
+    directions : tensor of shape (n, d, p)
+    """
 
     X: Any
     y: Any
     weight: Any
+    directions: Any
 
 
 class Settings(NamedTuple):
@@ -47,7 +59,7 @@ class Settings(NamedTuple):
     edges: Any  # where mini-batches begin and end
     tol: Any
     patience: Any
-    sizes: Any  # of the pieces of the two vectors of a `Perceptron`
+    sizes: Any  # of the pieces of the two vectors of a `PerceptronGraph`
     running_sizes: Any
 
 
@@ -68,7 +80,8 @@ class State(NamedTuple):
     going: Any
 
 
-def initial_state(params, stats) -> State:
+def initial_state(params: tuple, stats: tuple) -> State:
+    """Where training begins, from weights and running statistics."""
     zeros = tuple(tf.zeros_like(p) for p in params)
     count = tf.zeros((), tf.int64)
     unset = tf.constant(np.inf, tf.float64)
@@ -83,8 +96,8 @@ class Epochs:
     Parameters
     ----------
     function : callable
-        ``function(params, stats, X, settings, seed, training)`` gives predictions, the new
-        running statistics, and what is to be added to the loss.
+        ``function(params, stats, rows, settings, seed, training)`` gives what is compared with
+        the y of these `Data`, the new running statistics, and what is to be added to the loss.
     mini_batches, early_stopping, penalised : bool
     """
 
@@ -93,7 +106,9 @@ class Epochs:
     early_stopping: bool
     penalised: bool
 
-    def __call__(self, state, n_epochs, train, valid, settings):
+    def __call__(
+        self, state: State, n_epochs: Any, train: Data, valid: Data, settings: Settings
+    ) -> tuple[State, Any, Any]:
         """Do up to n_epochs epochs: the new state, and the losses at each of them."""
         dtype = train.X.dtype
         losses = tf.TensorArray(dtype, n_epochs, element_shape=())
@@ -122,13 +137,13 @@ class Epochs:
         loss, gradients, stats = self.gradient(state, rows, settings)
         return _adam(state._replace(stats=stats), gradients, settings.learning_rate), loss
 
-    def gradient(self, state, rows, settings):
+    def gradient(self, state: State, rows: Data, settings: Settings) -> tuple[Any, tuple, tuple]:
         """The loss on a batch, its gradients, and the moved running statistics."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.params)
             seed = settings.seed + tf.stack([1, state.step])  # no two masks alike
             prediction, stats, loss = self.function(
-                state.params, state.stats, rows.X, settings, seed, training=True
+                state.params, state.stats, rows, settings, seed, training=True
             )
             loss += tf.reduce_mean(rows.weight * (prediction - rows.y) ** 2)
             if self.penalised:
@@ -157,11 +172,11 @@ class Epochs:
         )
         return state, total / tf.cast(n, total.dtype)
 
-    def validate(self, state, valid, settings):
+    def validate(self, state: State, valid: Data, settings: Settings) -> tuple[State, Any]:
         """Keep the weights of the lowest loss, and stop where patience has come to its end."""
         seed = tf.zeros(2, tf.int64)
         prediction, *_ = self.function(
-            state.params, state.stats, valid.X, settings, seed, training=False
+            state.params, state.stats, valid, settings, seed, training=False
         )
         loss = tf.reduce_mean(valid.weight * (prediction - valid.y) ** 2)
         score = tf.cast(loss, tf.float64)
@@ -200,7 +215,9 @@ def _adam(state, gradients, learning_rate):
 
 
 @lru_cache(maxsize=64)
-def compiled_perceptron(perceptron: Perceptron, dtype, device, **kind) -> "Compiled":
+def compiled_perceptron(
+    graph: PerceptronGraph, dtype: str, device: str, **form: bool
+) -> "Compiled":
     """The graph that trains multilayer perceptrons of one build, whatever their sizes.
 
     Kept, so that it is traced once in a process and not in each fit.
@@ -213,7 +230,7 @@ def compiled_perceptron(perceptron: Perceptron, dtype, device, **kind) -> "Compi
     count, flag = tensor(0, tf.int64), tensor(0, tf.bool)
     loss = tensor(0, tf.float64)
     state = State(count, count, *[vector] * 6, loss, loss, count, flag)
-    data = Data(tensor(2), tensor(2), tensor(2))
+    data = Data(tensor(2), tensor(2), tensor(2), tensor(3))
     settings = Settings(
         learning_rate=tensor(0, tf.float64),
         alpha=tensor(0),
@@ -228,19 +245,19 @@ def compiled_perceptron(perceptron: Perceptron, dtype, device, **kind) -> "Compi
     )
     signature = (state, tensor(0, tf.int32), data, data, settings)
     with tf.device(device):
-        return Compiled(Epochs(perceptron, **kind), signature)
+        return Compiled(Epochs(graph, **form), signature)
 
 
-def compiled_model(function, arguments, **kind) -> "Compiled":
+def compiled_model(function: Callable, arguments: tuple, **form: bool) -> "Compiled":
     """The graph that trains one function, for arguments of the very shapes given."""
     specs = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), arguments)
-    return Compiled(Epochs(function, **kind), specs)
+    return Compiled(Epochs(function, **form), specs)
 
 
 class Compiled:
     """The graphs of a kind of training, for arguments of one signature; built when first called."""
 
-    def __init__(self, epochs, signature):
+    def __init__(self, epochs: Epochs, signature: tuple):
         self._epochs = epochs
         self._signature = signature
 
@@ -249,21 +266,50 @@ class Compiled:
         return function.get_concrete_function()
 
     @cached_property
-    def epochs(self):
+    def epochs(self) -> Callable:
         return self._graph(self._epochs.__call__, *self._signature)
 
     @cached_property
-    def gradient(self):
+    def gradient(self) -> Callable:
         state, _, data, _, settings = self._signature
         return self._graph(self._epochs.gradient, state, data, settings)
 
     @cached_property
-    def validate(self):
+    def validate(self) -> Callable:
         state, _, _, valid, settings = self._signature
         return self._graph(self._epochs.validate, state, valid, settings)
 
 
-def train(compiled, state, data, valid, settings, epochs, verbose):
+class TrainingRun(NamedTuple):
+    """What a solver is given.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    state : State
+        To begin with.
+    data, valid : Data
+        The latter without rows where there is no early stopping.
+    settings : Settings
+    epochs : int
+    verbose : bool
+    kind : NetKind
+    model : keras.Model
+        With the weights of `state`.
+    """
+
+    compiled: Compiled
+    state: State
+    data: Data
+    valid: Data
+    settings: Settings
+    epochs: int
+    verbose: bool
+    kind: Any
+    model: Any
+
+
+def train(run: TrainingRun) -> tuple[State, list[float], list[float]]:
     """Call a graph until the epochs are done, training stops early, or the user breaks it off.
 
     Returns
@@ -273,14 +319,14 @@ def train(compiled, state, data, valid, settings, epochs, verbose):
     losses, valid_losses : list of float
         One for each epoch done.
     """
-    done = state, [], []
-    n_epochs = 1
-    with progress_bar(epochs, verbose) as bar:
+    done: tuple[State, list, list] = run.state, [], []
+    n_epochs, fixed = 1, (run.data, run.valid, run.settings)
+    with progress_bar(run.epochs, run.verbose) as bar:
         try:
-            while len(done[1]) < epochs and done[0].going:
+            while len(done[1]) < run.epochs and done[0].going:
                 start = time.perf_counter()
-                count = tf.constant(min(n_epochs, epochs - len(done[1])), tf.int32)
-                state, *losses = compiled.epochs(done[0], count, data, valid, settings)
+                count = tf.constant(min(n_epochs, run.epochs - len(done[1])), tf.int32)
+                state, *losses = run.compiled.epochs(done[0], count, *fixed)
                 losses = [loss.numpy().tolist() for loss in losses]
                 done = state, done[1] + losses[0], done[2] + losses[1]
                 show(bar, *losses)
@@ -293,12 +339,12 @@ def train(compiled, state, data, valid, settings, epochs, verbose):
     return done
 
 
-def progress_bar(epochs, verbose):
+def progress_bar(epochs: int, verbose: bool) -> tqdm:
     """One tqdm bar over the epochs, in terminals and notebooks, with the time left."""
     return tqdm(total=epochs, desc="fit", unit="epoch", disable=not verbose)
 
 
-def show(bar, losses, valid_losses):
+def show(bar: tqdm, losses: list[float], valid_losses: list[float]) -> None:
     """Move the bar by the epochs of these losses, and show the last of them."""
     shown = {"train_loss": losses, "valid_loss": valid_losses}
     bar.set_postfix({k: f"{v[-1]:.3g}" for k, v in shown.items() if v}, refresh=False)

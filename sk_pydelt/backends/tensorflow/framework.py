@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = ["forget_kernels", "keras", "tensorflow_extra", "tf"]
@@ -17,7 +18,7 @@ CHATTER = re.compile(
 
 
 @contextmanager
-def _without_chatter():
+def _without_chatter() -> Iterator[None]:
     """Hold the stream of errors back, and pass on what is not TensorFlow's start-up chatter.
 
     A user who has set TF_CPP_MIN_LOG_LEVEL=0 sees all of it.
@@ -56,7 +57,7 @@ def _held_back(descriptor):
 
 
 @contextmanager
-def tensorflow_extra():
+def tensorflow_extra() -> Iterator[None]:
     """Around an import: where the package is missing, say how it is installed."""
     try:
         yield
@@ -81,7 +82,7 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
-def forget_kernels():
+def forget_kernels() -> None:
     """Free what TensorFlow keeps of every graph and every name it has met; it is built anew."""
     from tensorflow.python.eager import context
 

@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from ..common import require_finite
-from .epochs import progress_bar, show
+from ..training import require_finite
+from .epochs import State, TrainingRun, progress_bar, show
 from .framework import tf
+from .vectors import as_tensors, as_vector
 
 __all__ = ["train_by_lbfgs"]
 
@@ -13,53 +14,50 @@ __all__ = ["train_by_lbfgs"]
 HISTORY, TRIALS = 50, 26
 
 
-def train_by_lbfgs(compiled, state, data, valid, settings, epochs, verbose):
+def train_by_lbfgs(run: TrainingRun) -> tuple[State, list[float], list[float]]:
     """Iterate until the epochs are done, the loss stops falling, or training stops early.
 
-    One iteration of L-BFGS-B without bounds (Zhu, Byrd, Lu & Nocedal 1997) is an epoch. Arguments
-    and results as of `tensorflow_training.train`.
+    One iteration of L-BFGS-B without bounds (Zhu, Byrd, Lu & Nocedal 1997) is an epoch. Argument
+    and results as of `sk_pydelt.backends.tensorflow.epochs.train`.
     """
-    run = _Run(compiled, state, data, valid if len(valid.X) else None, settings)
-    with progress_bar(epochs, verbose) as run.bar:
+    search, epochs = _Search(run), run.epochs
+    with progress_bar(epochs, run.verbose) as search.bar:
         options = {"maxiter": epochs, "maxfun": TRIALS * epochs, "ftol": 0, "gtol": 0}
         options |= {"maxcor": HISTORY, "maxls": TRIALS}
         try:
-            start = np.concatenate([p.numpy().ravel() for p in state.params])
+            start = as_vector(run.state.params).astype(np.float64)
             method = {"method": "L-BFGS-B", "jac": True, "options": options}
-            minimize(run.loss, start.astype(np.float64), callback=run.end_epoch, **method)
-            if not run.losses:  # at the minimum from the start
-                run.record()
-            run.state = run.state._replace(going=tf.constant(False))
+            minimize(search.loss, start, callback=search.end_epoch, **method)
+            if not search.losses:  # at the minimum from the start
+                search.record()
+            search.state = search.state._replace(going=tf.constant(False))
         except KeyboardInterrupt:
             pass
-    return run.state, run.losses, run.valid_losses
+    return search.state, search.losses, search.valid_losses
 
 
-class _Run:
+class _Search:
     """The functions that SciPy calls, and where training stands."""
 
-    def __init__(self, compiled, state, data, valid, settings):
-        self.compiled = compiled
-        self.state = state
-        self.data = data
-        self.valid = valid
-        self.settings = settings
+    def __init__(self, run):
+        self.run, self.state = run, run.state
         self.losses, self.valid_losses = [], []
         self.before = self.moved = None
 
     def loss(self, vector):
         """The loss and its gradient at weights as one vector."""
-        trial = self.state._replace(params=self._params(vector))
-        loss, gradients, self.moved = self.compiled.gradient(trial, self.data, self.settings)
+        trial = self.state._replace(params=as_tensors(vector, self.state.params))
+        loss, gradients, self.moved = self.run.compiled.gradient(
+            trial, self.run.data, self.run.settings
+        )
         if self.before is None:
             self.before = float(loss)
             require_finite(self.before, 1)
-        gradient = np.concatenate([g.numpy().ravel() for g in gradients])
-        return float(loss), gradient.astype(np.float64)
+        return float(loss), as_vector(gradients).astype(np.float64)
 
     def end_epoch(self, intermediate_result):
         """Take the weights that the search along a line has ended at."""
-        params = self._params(intermediate_result.x)
+        params = as_tensors(intermediate_result.x, self.state.params)
         self.state = self.state._replace(params=params, stats=self.moved)
         self.record()
         self.before = intermediate_result.fun
@@ -69,14 +67,8 @@ class _Run:
     def record(self):
         """The losses of an epoch: on the training samples, that before the step."""
         self.losses.append(self.before)
-        if self.valid is not None:
-            self.state, loss = self.compiled.validate(self.state, self.valid, self.settings)
+        if len(self.run.valid.X):
+            run = self.run
+            self.state, loss = run.compiled.validate(self.state, run.valid, run.settings)
             self.valid_losses.append(float(loss))
         show(self.bar, self.losses[-1:], self.valid_losses[-1:])
-
-    def _params(self, vector):
-        """The trained tensors of one vector."""
-        like = self.state.params
-        cuts = np.cumsum([int(tf.size(p)) for p in like])[:-1]
-        pieces = zip(np.split(vector, cuts), like)
-        return tuple(tf.constant(v.reshape(p.shape), p.dtype) for v, p in pieces)

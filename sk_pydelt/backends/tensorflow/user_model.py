@@ -1,4 +1,4 @@
-"""A user's own Keras model: how it is built, and its derivatives by nested reverse mode."""
+"""A user's own Keras model as a kind of net, with derivatives by nested reverse mode."""
 
 import random
 import threading
@@ -6,50 +6,137 @@ from contextlib import contextmanager
 from functools import partial, reduce
 from math import factorial, prod
 from operator import mul
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...jets import Jet, multi_indices
-from .framework import keras, tf
+from ..training import require_one_net
+from .epochs import Compiled, compiled_model
+from .framework import forget_kernels, keras, tf
+from .model_function import ModelFunction
+from .net_kind import NetKind, Weights
 
-__all__ = ["build_own", "predict_own", "propagate_own"]
+if TYPE_CHECKING:
+    from .keras_net import KerasNet
+
+__all__ = ["UserModel", "predict_model"]
 
 PREDICT_ROWS = 8192  # rows that pass through the model at a time
 _GLOBAL_STATE = threading.Lock()
 
 
-def build_own(module, n_features, n_outputs, dtype, seed):
-    """The model that a user's function or class builds, with weights.
+class UserModel(NetKind):
+    """What a user's class or function builds."""
 
-    Parameters
-    ----------
-    module : callable
-        Called with ``n_features`` and ``n_outputs``; gives a `keras.Model`.
-    n_features, n_outputs : int
-    dtype : str
-        Of layers that don't say their own.
-    seed : int
-    """
-    if isinstance(module, keras.Model):
-        name = type(module).__name__
-        raise TypeError(
-            "module must be a class or function that builds a keras.Model: it is called with "
-            f"n_features and n_outputs. Pass what builds {name}; got an instance, {name}(...)."
-        )
-    with _global_state(dtype, seed):
-        model = module(n_features=n_features, n_outputs=n_outputs)
-        if not isinstance(model, keras.Model):
+    may_normalise = True  # it may, for all we know
+
+    def build(self, seed: int) -> keras.Model:
+        """The model that a user's function or class builds, with weights.
+
+        Raises
+        ------
+        TypeError
+            Something that does not build a `keras.Model`.
+        ValueError
+            A model of another number of outputs.
+        """
+        module, n_features, n_outputs = self.spec.module, self.spec.n_features, self.spec.n_outputs
+        if isinstance(module, keras.Model):
+            name = type(module).__name__
             raise TypeError(
-                "With backend='tensorflow', module must be a function or class that builds a "
-                f"keras.Model from n_features and n_outputs; got {type(model)} from {module!r}."
+                "module must be a class or function that builds a keras.Model: it is called with "
+                f"n_features and n_outputs. Pass what builds {name}; got an instance, {name}(...)."
             )
-        shape = tuple(model(tf.zeros((2, n_features), dtype), training=False).shape)
-    if shape != (2, n_outputs):
-        raise ValueError(
-            f"The model that module builds must map 2 rows to shape (2, {n_outputs}), one column "
-            f"for each output; got shape {shape}."
-        )
-    return model
+        with _global_state(self.spec.dtype, seed):
+            model = module(n_features=n_features, n_outputs=n_outputs)
+            if not isinstance(model, keras.Model):
+                raise TypeError(
+                    "With backend='tensorflow', module must be a function or class that builds a "
+                    f"keras.Model from n_features and n_outputs; got {type(model)} from {module!r}."
+                )
+            shape = tuple(model(tf.zeros((2, n_features), self.spec.dtype), training=False).shape)
+        if shape != (2, n_outputs):
+            raise ValueError(
+                f"The model that module builds must map 2 rows to shape (2, {n_outputs}), one "
+                f"column for each output; got shape {shape}."
+            )
+        return model
+
+    def require_slopes(self, model: keras.Model, X: Any) -> None:
+        """Refuse a model that is another one in training.
+
+        Raises
+        ------
+        ValueError
+        """
+        require_one_net(*(model(X, training=mode).numpy() for mode in (True, False)))
+
+    def weights(self, model: keras.Model) -> Weights:
+        groups = model.trainable_variables, model.non_trainable_variables
+        params, stats = (tuple(v.value + 0 for v in group) for group in groups)
+        penalised = tuple(tf.fill(p.shape, tf.cast(p.shape.rank > 1, p.dtype)) for p in params)
+        return Weights(params, stats, penalised)
+
+    def compiled(self, model: keras.Model, arguments: tuple, **form: bool) -> Compiled:
+        return compiled_model(_ModelGraph(model), arguments, **form)
+
+    def weight_function(self, model: keras.Model) -> ModelFunction:
+        """The model as it predicts, for solvers of sums of squares.
+
+        Raises
+        ------
+        ValueError
+            Losses of the model's own, which are no sum of squares.
+        """
+        if model.losses:
+            raise ValueError(
+                "solver='lm' minimises a sum of squares, and the model that module builds has "
+                f"{len(model.losses)} loss(es) of its own, such as a layer's regularizer. Use "
+                "solver='lbfgs' or 'adam', or alpha in place of the regularizer."
+            )
+        return ModelFunction(_ModelGraph(model), model)
+
+    def weight_order(self, model: keras.Model) -> np.ndarray:
+        return np.arange(sum(int(tf.size(v)) for v in model.trainable_variables))
+
+    def write(self, model: keras.Model, params: tuple, stats: tuple) -> None:
+        groups = model.trainable_variables, model.non_trainable_variables
+        for group, values in zip(groups, (params, stats)):
+            for variable, value in zip(group, values):
+                variable.assign(value)
+        forget_kernels()  # of the graph of this fit, which serves no other
+
+    def predict(self, net: "KerasNet", X: np.ndarray) -> np.ndarray:
+        with tf.device(self.spec.device):
+            return predict_model(net.model_, X, self.spec.dtype)
+
+    def propagate(self, net: "KerasNet", jet: Jet) -> Jet:
+        """Taylor coefficients of the model along a jet, by nested reverse differentiation.
+
+        Row by row, g(t) = model(Σ c_α t^α) is a map of the jet's variables t; its derivatives at
+        t = 0 are those of the composition. The net keeps the graphs, which take long to build.
+        """
+        order, q, dtype = jet.order, jet.n_variables, self.spec.dtype
+        if not len(jet.value):
+            return Jet.constant(self.predict(net, jet.value), order, q)
+        with tf.device(self.spec.device):
+            parts = [tf.constant(part, dtype) for part in jet.parts]
+            key = order, q, len(parts)
+            if key not in net.derivatives:
+                shapes = ([part.shape[0], None, part.shape[2]] for part in parts)
+                specs = [tf.TensorSpec(shape, dtype) for shape in shapes]
+                function = tf.function(partial(_taylor, net.model_, order, q), autograph=False)
+                net.derivatives[key] = function.get_concrete_function(specs)
+            results = net.derivatives[key](parts)
+        return Jet([np.asarray(part, np.float64) for part in results], order, q)
+
+
+def predict_model(model: keras.Model, X: np.ndarray, dtype: str) -> np.ndarray:
+    """Values of a Keras model at X (n, p), of shape (n, q), in its own precision."""
+    blocks = [X[start : start + PREDICT_ROWS] for start in range(0, max(len(X), 1), PREDICT_ROWS)]
+    values = [model(tf.constant(block, dtype), training=False).numpy() for block in blocks]
+    return np.concatenate(values).astype(np.float64, copy=False)
 
 
 @contextmanager
@@ -75,37 +162,28 @@ def _global_state(dtype, seed):
             np.random.set_state(states[1])  # noqa: NPY002
 
 
-def predict_own(model, X, dtype) -> np.ndarray:
-    """Values of the model at X (n, p), of shape (n, q)."""
-    blocks = [X[start : start + PREDICT_ROWS] for start in range(0, max(len(X), 1), PREDICT_ROWS)]
-    values = [model(tf.constant(block, dtype), training=False).numpy() for block in blocks]
-    return np.concatenate(values).astype(np.float64, copy=False)
+class _ModelGraph:
+    """A Keras model as a function of its weights, for training in a graph."""
 
+    def __init__(self, model):
+        self.model = model
 
-def propagate_own(model, jet, dtype, compiled) -> Jet:
-    """Taylor coefficients of a model along a jet, by nested reverse differentiation.
+    def __call__(self, params, stats, rows, settings, seed, training):
+        """As of `PerceptronGraph`."""
+        prediction, moved, losses = self.model.stateless_call(
+            params, stats, rows.X, training=training, return_losses=True
+        )
+        loss = sum(tf.cast(loss, rows.X.dtype) for loss in losses)  # a user's own regularizers
+        directions = tf.unstack(rows.directions, axis=1)
+        slopes = [self._slope(params, stats, rows.X, v, training) for v in directions]
+        outputs = [tf.cast(part, rows.X.dtype) for part in (prediction, *slopes)]
+        return tf.concat(outputs, 1), tuple(moved), loss
 
-    Row by row, g(t) = model(Σ c_α t^α) is a map of the jet's variables t; its derivatives at
-    t = 0 are those of the composition.
-
-    Parameters
-    ----------
-    model : keras.Model
-    jet : Jet of arrays
-    dtype : str
-    compiled : dict
-        Keeps the graphs, which take long to build.
-    """
-    order, q = jet.order, jet.n_variables
-    if not len(jet.value):
-        return Jet.constant(predict_own(model, jet.value, dtype), order, q)
-    parts = [tf.constant(part, dtype) for part in jet.parts]
-    key = order, q, len(parts)
-    if key not in compiled:
-        specs = [tf.TensorSpec([part.shape[0], None, part.shape[2]], dtype) for part in parts]
-        function = tf.function(partial(_taylor, model, order, q), autograph=False)
-        compiled[key] = function.get_concrete_function(specs)
-    return Jet([np.asarray(part, np.float64) for part in compiled[key](parts)], order, q)
+    def _slope(self, params, stats, X, direction, training):
+        """The derivative along a direction, by forward mode."""
+        with tf.autodiff.ForwardAccumulator(X, direction) as forward:
+            prediction, _ = self.model.stateless_call(params, stats, X, training=training)
+        return forward.jvp(prediction, unconnected_gradients="zero")
 
 
 def _taylor(model, order, q, parts):

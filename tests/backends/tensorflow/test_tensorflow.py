@@ -10,9 +10,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scikeras.wrappers import KerasRegressor
 
 from sk_pydelt import NeuralNetworkInterpolator
-from sk_pydelt.backends.tensorflow import backend
-from sk_pydelt.backends.tensorflow import epochs as tensorflow_training
-from sk_pydelt.backends.tensorflow import lbfgs as tensorflow_lbfgs
+from sk_pydelt.backends.tensorflow import epochs as compiled_epochs
+from sk_pydelt.backends.tensorflow import lbfgs, perceptron
+from sk_pydelt.backends.tensorflow.fit import device_name
+from sk_pydelt.backends.tensorflow.perceptron_graph import _drop
+from sk_pydelt.backends.tensorflow.training import batch_edges
 from sk_pydelt.jets.activations import ACTIVATIONS
 
 RNG = np.random.default_rng(0)
@@ -89,7 +91,7 @@ def test_training_from_the_same_weights_takes_the_same_path(parameters, monkeypa
     parameters = {"epochs": 200} | parameters
     start = make("pytorch", **parameters | {"epochs": 1, "learning_rate": 1e-300})
     weights = untrained(torch_weights(start.fit(X2, Y2, WEIGHT)))
-    build = backend.build_perceptron
+    build = perceptron.build_perceptron
 
     @wraps(build)
     def build_from_weights(**arguments):
@@ -97,7 +99,7 @@ def test_training_from_the_same_weights_takes_the_same_path(parameters, monkeypa
         model.set_weights(weights)
         return model
 
-    monkeypatch.setattr(backend, "build_perceptron", build_from_weights)
+    monkeypatch.setattr(perceptron, "build_perceptron", build_from_weights)
     torch_net = make("pytorch", **parameters).fit(X2, Y2, WEIGHT)
     net = make(**parameters).fit(X2, Y2, WEIGHT)
     rtol = 1e-4 if "dtype" in parameters else 1e-9
@@ -222,9 +224,7 @@ def test_mini_batches_take_each_row_once_and_anew_each_epoch():
     [(9, 1, [0, 4, 8, 9]), (9, 2, [0, 4, 9]), (8, 2, [0, 4, 8]), (3, 2, [0, 3]), (1, 1, [0, 1])],
 )
 def test_where_mini_batches_end(n, min_rows, edges):
-    net = make(batch_size=4)
-    training = backend._training(net, n, n_directions=0, seed=0, device="/CPU:0")
-    assert type(training)(**vars(training) | {"min_rows": min_rows})._edges(n) == edges
+    assert batch_edges(n, 4, min_rows) == edges
 
 
 def test_dropout_masks_change_from_step_to_step_and_layer_to_layer():
@@ -239,8 +239,6 @@ def test_dropout_masks_change_from_step_to_step_and_layer_to_layer():
 
 
 def backend_drop(h, rate, seed):
-    from sk_pydelt.backends.tensorflow.perceptron import _drop
-
     return _drop(h, rate, tf.constant(seed, tf.int64)).numpy()
 
 
@@ -322,7 +320,7 @@ def test_lbfgs_on_a_constant(y):
 
 def break_off_after(monkeypatch, calls):
     """Let Ctrl-C come after so many calls of the compiled epochs."""
-    show, left = tensorflow_training.show, [calls]
+    show, left = compiled_epochs.show, [calls]
 
     def interrupted(*arguments):
         show(*arguments)
@@ -330,7 +328,7 @@ def break_off_after(monkeypatch, calls):
         if left[0] == 0:
             raise KeyboardInterrupt
 
-    for module in (tensorflow_training, tensorflow_lbfgs):
+    for module in (compiled_epochs, lbfgs):
         monkeypatch.setattr(module, "show", interrupted)
 
 
@@ -351,7 +349,7 @@ def test_a_break_in_the_first_epoch_leaves_the_estimator_as_it_was(monkeypatch):
 
     net = make().fit(X2, Y2)
     before = net.predict(X2)
-    monkeypatch.setattr(tensorflow_training.time, "perf_counter", interrupted)
+    monkeypatch.setattr(compiled_epochs.time, "perf_counter", interrupted)
     with pytest.raises(KeyboardInterrupt, match="first epoch"):
         net.fit(X2, -Y2)
     assert_array_equal(net.predict(X2), before)
@@ -387,7 +385,7 @@ def test_cuda_without_a_gpu():
 
 
 def test_names_of_devices():
-    names = {name: backend.device_name(name, 2) for name in ("cpu", "cuda", "cuda:1", "auto")}
+    names = {name: device_name(name, 2) for name in ("cpu", "cuda", "cuda:1", "auto")}
     assert names == {"cpu": "/CPU:0", "cuda": "/GPU:0", "cuda:1": "/GPU:1", "auto": "/GPU:0"}
 
 

@@ -260,7 +260,7 @@ def test_what_others_write_while_tensorflow_starts_is_shown():
     script = (
         "import os, threading, time\n"
         "threading.Thread(target=lambda: (time.sleep(0.3), os.write(2, b'hello\\n'))).start()\n"
-        "import sk_pydelt.backends.tensorflow.backend\n"
+        "import sk_pydelt.backends.tensorflow.fit\n"
     )
     assert run(script).stderr == "hello\n"
 

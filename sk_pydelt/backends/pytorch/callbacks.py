@@ -1,0 +1,52 @@
+"""Skorch callbacks: the progress bar, and when to stop."""
+
+from math import inf
+from typing import Any
+
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.utils import noop
+from tqdm.auto import tqdm
+
+from ..contract import FitSpec
+
+__all__ = ["EpochProgress", "callbacks", "stopping"]
+
+
+def callbacks(fit: FitSpec) -> list[tuple[str, Callback]]:
+    """What every solver has: the bar, early stopping and the best weights, as they are asked for.
+
+    The names of those that stop are stop reasons.
+    """
+    found = [("progress", EpochProgress())] if fit.verbose else []
+    if fit.early_stopping:
+        # The best weights are those of the lowest loss, however little lower; it never stops.
+        best = stopping("valid_loss", inf, load_best=True)
+        found += [("best", best)]
+        found += [("early_stopping", stopping("valid_loss", fit.patience, threshold=fit.tol))]
+    return found
+
+
+def stopping(
+    monitor: str, patience: float, *, threshold: float = 0.0, load_best: bool = False
+) -> EarlyStopping:
+    """Stops where a loss has not fallen by more than the threshold for `patience` epochs."""
+    return EarlyStopping(
+        monitor, patience, threshold, threshold_mode="abs", load_best=load_best, sink=noop
+    )
+
+
+class EpochProgress(Callback):
+    """One tqdm bar over the epochs, in terminals and notebooks, with the loss and the time left."""
+
+    def on_train_begin(self, net: Any, **kwargs) -> None:
+        self.bar = tqdm(total=net.max_epochs, desc="fit", unit="epoch")
+
+    def on_epoch_end(self, net: Any, **kwargs) -> None:
+        epoch = net.history[-1]
+        shown = {key: f"{epoch[key]:.3g}" for key in ("train_loss", "valid_loss") if key in epoch}
+        self.bar.set_postfix(shown, refresh=False)
+        self.bar.update()
+
+    def on_train_end(self, net: Any, **kwargs) -> None:
+        self.bar.close()
+        del self.bar  # a bar holds locks and a stream: it can't be pickled

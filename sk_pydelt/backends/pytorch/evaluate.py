@@ -1,0 +1,37 @@
+"""Values and jets of a fitted skorch net, from arrays to arrays."""
+
+import numpy as np
+import torch
+
+from ...jets import Jet
+from .skorch_net import SkorchNet
+from .threads import multiplications, one_thread
+
+__all__ = ["predict", "propagate"]
+
+PREDICT_ROWS = 1024  # rows that pass through the net at a time, so that they stay in the cache
+
+
+def predict(net: SkorchNet, X: np.ndarray) -> np.ndarray:
+    """Values of the net at X (n, p), of shape (n, q)."""
+    module = net.module_
+    with torch.inference_mode(), one_thread(multiplications(module, len(X))):
+        blocks = _tensor(X, module).split(PREDICT_ROWS)
+        return np.concatenate([_array(module(block)) for block in blocks])
+
+
+def propagate(net: SkorchNet, jet: Jet) -> Jet:
+    """Pass a jet of arrays through the net."""
+    module = net.module_
+    with torch.inference_mode(), one_thread(multiplications(module, len(jet.value))):
+        tensors = jet.map_parts(lambda part: _tensor(part, module))
+        return net.kind.propagate(module, tensors).map_parts(_array)
+
+
+def _tensor(array, module):
+    parameter = next(module.parameters())
+    return torch.tensor(array, dtype=parameter.dtype, device=parameter.device)
+
+
+def _array(tensor):
+    return tensor.cpu().numpy().astype(np.float64, copy=False)

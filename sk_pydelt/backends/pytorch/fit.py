@@ -1,0 +1,108 @@
+"""A fit by PyTorch: the skorch net that the specifications describe, trained on samples."""
+
+from dataclasses import replace
+
+import torch
+from skorch.callbacks import EarlyStopping
+from skorch.helper import predefined_split
+from torch.utils.data import TensorDataset
+
+from ...samples import Samples
+from ..contract import FitResult, FitSpec, NetSpec
+from ..devices import gpu_number
+from ..training import SEEDS, batch_size, draw_seed, end_early, split_rows
+from .batches import Batches, data_set
+from .callbacks import callbacks
+from .net_kind import NetKind
+from .optimizers import SOLVERS
+from .perceptron_net import PerceptronNet
+from .skorch_net import SkorchNet
+from .threads import multiplications, one_thread
+from .user_module import UserModule
+
+__all__ = ["fit_net", "fit_seed"]
+
+
+def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
+    """Train a skorch net on scaled samples."""
+    net = replace(net, device=_device(net.device))
+    kind = (PerceptronNet if net.module is None else UserModule)(net)
+    dtype, seed = getattr(torch, net.dtype), fit_seed(fit)
+    train, valid = (
+        None if rows is None else data_set(samples[rows], dtype, net.device)
+        for rows in split_rows(fit, len(samples), seed)
+    )
+    skorch_net = _build(kind, fit, train, valid, seed)
+    with kind.seeded(seed):
+        skorch_net.initialize()
+        module = skorch_net.module_.to(dtype)
+        if samples.slopes is not None:
+            kind.require_slopes(module, torch.tensor(samples.X, dtype=dtype, device=net.device))
+        with one_thread(multiplications(module, skorch_net.batch_size)):
+            skorch_net.partial_fit(train, y=None)
+    skorch_net.train_split = None  # no validation samples are kept
+    module.eval()
+    return _result(skorch_net, fit.epochs)
+
+
+def fit_seed(fit: FitSpec) -> int:
+    """The seed of a fit, drawn from torch's global generator where `random_state` is None."""
+    return draw_seed(fit.random_state, lambda: torch.randint(SEEDS, ()))
+
+
+def _device(name):
+    """What torch calls the device."""
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpu_number(name, "torch", n_gpus) is None:
+        return "cpu"
+    return "cuda" if name == "auto" else name
+
+
+def _build(
+    kind: NetKind, fit: FitSpec, train: TensorDataset, valid: TensorDataset | None, seed: int
+) -> SkorchNet:
+    """The skorch net that specifications describe."""
+    solver = SOLVERS[fit.solver](fit)
+    module, arguments = kind.module(seed)
+    size = batch_size(kind.spec, fit, len(train))
+    return solver.net(
+        module,
+        **{f"module__{name}": value for name, value in arguments.items()},
+        **solver.options,
+        kind=kind,
+        optimizer=solver.optimizer,
+        alpha=fit.alpha,
+        max_epochs=fit.epochs,
+        batch_size=size,
+        iterator_train=Batches,
+        iterator_train__generator=torch.Generator().manual_seed(seed + 2),
+        iterator_train__min_rows=min(2, size) if kind.may_normalise else 1,
+        iterator_valid=Batches,
+        iterator_valid__batch_size=len(train),
+        train_split=predefined_split(valid) if valid else None,
+        callbacks=[*callbacks(fit), *solver.callbacks],
+        device=kind.spec.device,
+        verbose=0,
+    )
+
+
+def _result(net, epochs):
+    """The fitted net; a break by the user is told from the end of training, as skorch does not."""
+    history = net.history
+    if history and "train_loss" not in history[-1]:
+        del history[-1]  # broken off inside this epoch
+    reason = _stop_reason(net, epochs)
+    if reason == "interrupted":
+        end_early(len(history), epochs)
+    train = [float(epoch["train_loss"]) for epoch in history]
+    valid = [float(epoch["valid_loss"]) for epoch in history if "valid_loss" in epoch]
+    return FitResult(net, train, valid or None, reason)
+
+
+def _stop_reason(net, epochs):
+    """Why training ended."""
+    for name, callback in net.callbacks_:
+        if isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience:
+            return name
+    done = net.end_of_search
+    return done or ("epochs" if len(net.history) == epochs else "interrupted")

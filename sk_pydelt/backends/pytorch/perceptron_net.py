@@ -1,0 +1,51 @@
+"""The multilayer perceptron as a kind of net."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from ...jets import Jet
+from ...jets.perceptron import Perceptron
+from .batches import Rows
+from .net_kind import NetKind
+from .perceptron import MultilayerPerceptron
+
+__all__ = ["PerceptronNet"]
+
+
+class PerceptronNet(NetKind):
+    """Dense layers as `NetSpec` describes them; jets pass through them by Taylor arithmetic."""
+
+    @property
+    def may_normalise(self) -> bool:
+        return self.spec.batch_norm
+
+    def module(self, seed: int) -> tuple[Callable, dict[str, Any]]:
+        names = ("hidden_layers", "activation", "omega_0", "dropout_rate", "batch_norm", "device")
+        names = ("n_features", "n_outputs", *names)
+        arguments = {name: getattr(self.spec, name) for name in names}
+        return MultilayerPerceptron, arguments | {
+            "dtype": getattr(torch, self.spec.dtype),
+            "seed": seed,
+        }
+
+    def seeded(self, seed: int) -> AbstractContextManager:
+        return nullcontext()  # it draws from generators of its own
+
+    def require_slopes(self, module: torch.nn.Module, X: torch.Tensor) -> None:
+        """Nothing: the estimator refuses dropout and batch normalisation with known slopes."""
+
+    def propagate(self, module: torch.nn.Module, jet: Jet) -> Jet:
+        return module.propagate(jet)
+
+    def outputs(self, module: torch.nn.Module, rows: Rows) -> torch.Tensor:
+        if rows.directions is None:
+            return module(rows.X)
+        parts = module.propagate(rows.jet).parts
+        return torch.cat(list(parts)).movedim(0, 1).flatten(1)
+
+    def weight_function(self, module: torch.nn.Module) -> Perceptron:
+        widths = (self.spec.n_features, *self.spec.hidden_layers, self.spec.n_outputs)
+        return Perceptron(widths, self.spec.activation)

@@ -1,0 +1,123 @@
+"""How a Keras model is trained, be it ours or the user's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...samples import Samples
+from ..contract import FitSpec
+from ..training import end_early, require_finite
+from .epochs import Data, Settings, TrainingRun, initial_state, train
+from .framework import keras, tf
+from .lbfgs import train_by_lbfgs
+from .levenberg_marquardt import train_by_levenberg_marquardt
+from .net_kind import NetKind
+
+__all__ = ["TRAINERS", "Training", "batch_edges"]
+
+# By solver: from a `TrainingRun` to the state after the last whole epoch, the losses, and those of
+# the validation rows.
+TRAINERS: dict[str, Callable] = {
+    "adam": train,
+    "lbfgs": train_by_lbfgs,
+    "lm": train_by_levenberg_marquardt,
+}
+
+
+def batch_edges(n: int, batch_size: int, min_rows: int) -> list[int]:
+    """Where the mini-batches of n rows begin, and the end of the last.
+
+    A last one with fewer rows than `min_rows` is added to the one before.
+    """
+    edges = [*range(0, n, batch_size), n]
+    if len(edges) > 2 and n - edges[-2] < min_rows:
+        del edges[-2]
+    return edges
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a Keras model is trained.
+
+    Parameters
+    ----------
+    kind : NetKind
+    fit : FitSpec
+        Its `random_state` is the seed.
+    batch_size : int
+    """
+
+    kind: NetKind
+    fit: FitSpec
+    batch_size: int
+
+    def __call__(
+        self, model: keras.Model, train: Samples, valid: Samples | None
+    ) -> dict[str, list[float]]:
+        """Train a Keras model in place; the losses by name, one for each epoch."""
+        with tf.device(self.kind.spec.device):
+            data = _tensors(train, self.kind.spec.dtype)
+            nothing = Data(*(tensor[:0] for tensor in data))
+            held_out = nothing if valid is None else _tensors(valid, self.kind.spec.dtype)
+            if train.slopes is not None:
+                self.kind.require_slopes(model, data.X)
+            losses, valid_losses = self._train(model, data, held_out)
+        return {"loss": losses} | ({"val_loss": valid_losses} if self.fit.early_stopping else {})
+
+    def _train(self, model, data, valid):
+        """Set the model's weights to those that training keeps; the losses."""
+        weights = self.kind.weights(model)
+        state = initial_state(weights.params, weights.stats)
+        settings = self._settings(len(data.X), weights)
+        arguments = state, tf.constant(0, tf.int32), data, valid, settings
+        form = {
+            "mini_batches": len(settings.edges) > 2,
+            "early_stopping": self.fit.early_stopping,
+            "penalised": self.fit.alpha > 0,
+        }
+        compiled = self.kind.compiled(model, arguments, **form)
+        given = (compiled, state, data, valid, settings)
+        run = TrainingRun(*given, self.fit.epochs, self.fit.verbose, self.kind, model)
+        params, stats, losses = self._run(run)
+        self.kind.write(model, params, stats)
+        return losses
+
+    def _settings(self, n, weights):
+        fit, dtype = self.fit, self.kind.spec.dtype
+        min_rows = min(2, self.batch_size) if self.kind.may_normalise else 1
+        return Settings(
+            learning_rate=tf.constant(fit.learning_rate, tf.float64),
+            alpha=tf.constant(fit.alpha, dtype),
+            dropout_rate=tf.constant(self.kind.spec.dropout_rate, dtype),
+            penalised=weights.penalised,
+            seed=tf.constant([fit.random_state, 0], tf.int64),
+            edges=tf.constant(batch_edges(n, self.batch_size, min_rows), tf.int32),
+            tol=tf.constant(fit.tol, tf.float64),
+            patience=tf.constant(fit.patience, tf.int64),
+            sizes=tf.constant(weights.sizes, tf.int32),
+            running_sizes=tf.constant(weights.running_sizes, tf.int32),
+        )
+
+    def _run(self, run):
+        """Train; the weights to keep and the losses."""
+        fit = self.fit
+        state, *losses = TRAINERS[fit.solver](run)
+        if len(losses[0]) < fit.epochs and state.going:
+            end_early(len(losses[0]), fit.epochs)
+        kept = (state.params, state.stats)
+        if fit.early_stopping:
+            kept = (state.best_params, state.best_stats)
+        # The loss that the last step leads to is not seen.
+        require_finite(sum(float(tf.reduce_sum(p)) for p in kept[0]), len(losses[0]))
+        return *kept, losses
+
+
+def _tensors(samples, dtype):
+    """Samples as tensors: weights of 1 and no directions where there are none."""
+    weight, directions = samples.loss_weights, samples.directions
+    weight = np.ones((len(samples), 1)) if weight is None else weight
+    if directions is None:
+        directions = np.zeros((len(samples), 0, samples.X.shape[1]))
+    arrays = (samples.X, samples.targets, weight, directions)
+    return Data(*(tf.constant(array, dtype) for array in arrays))

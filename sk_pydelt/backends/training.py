@@ -1,0 +1,99 @@
+"""What training means in every backend: the split, the batches, the seed, and the ends."""
+
+import warnings
+from collections.abc import Callable
+from math import ceil, isfinite
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+
+from .contract import FitSpec, NetSpec
+
+__all__ = [
+    "SEEDS",
+    "batch_size",
+    "draw_seed",
+    "end_early",
+    "require_finite",
+    "require_one_net",
+    "split_rows",
+]
+
+SEEDS = 2**31 - 1
+
+
+def draw_seed(random_state: Any, from_global: Callable[[], int]) -> int:
+    """A seed from an int or a RandomState, or from a framework's global generator for None."""
+    if random_state is None:
+        return int(from_global())
+    return int(check_random_state(random_state).randint(SEEDS))
+
+
+def split_rows(fit: FitSpec, n: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Numbers of the training and the validation rows; the latter None without early stopping.
+
+    Raises
+    ------
+    ValueError
+        A split that leaves nothing to train on.
+    """
+    if not fit.early_stopping:
+        return np.arange(n), None
+    n_valid = ceil(fit.validation_split * n)
+    if n_valid >= n:
+        raise ValueError(
+            f"validation_split={fit.validation_split} leaves no sample to train on: it holds "
+            f"out {n_valid} of n_samples = {n}. Use more samples, a smaller validation_split, or "
+            "early_stopping=False."
+        )
+    return tuple(train_test_split(np.arange(n), test_size=n_valid, random_state=seed))
+
+
+def batch_size(net: NetSpec, fit: FitSpec, n_train: int) -> int:
+    """The number of rows in a batch.
+
+    Raises
+    ------
+    ValueError
+        Batches of one row, which batch normalisation can't train on.
+    """
+    size = int(min(fit.batch_size or n_train, n_train))
+    if net.batch_norm and size < 2:
+        raise ValueError(
+            f"batch_norm needs at least two samples in each batch: got n_samples = {n_train} to "
+            f"train on and batch_size={fit.batch_size}."
+        )
+    return size
+
+
+def require_finite(number: float, n_epochs: int) -> None:
+    """Refuse to go on from a loss, or a sum of weights, that is not a number any more."""
+    if not isfinite(number):
+        raise ValueError(
+            f"Training diverged in epoch {n_epochs}: its loss or a weight is not a "
+            "number any more. Use scalers that bring the data near 1, or a smaller "
+            "learning_rate with solver='adam'."
+        )
+
+
+def require_one_net(in_training: np.ndarray, outputs: np.ndarray) -> None:
+    """Refuse slopes of a user's net that is another one while it is trained."""
+    if not np.array_equal(in_training, outputs):
+        raise ValueError(
+            "fit(..., dy=...) needs the derivative of the very net that predicts, and what module "
+            "builds gives other values in training: leave its dropout and normalisation out."
+        )
+
+
+def end_early(n_done: int, epochs: int) -> None:
+    """What a break by the user leads to: a warning, or KeyboardInterrupt before the first epoch."""
+    if not n_done:
+        raise KeyboardInterrupt("Training was interrupted in its first epoch.")
+    warnings.warn(
+        f"Training was interrupted after {n_done} of {epochs} epochs; the net as trained so far "
+        "is kept.",
+        UserWarning,
+        stacklevel=2,
+    )

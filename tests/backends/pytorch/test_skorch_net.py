@@ -1,0 +1,81 @@
+"""The skorch net of a PyTorch fit: what it leaves behind, and what its user may do with it."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from skorch import NeuralNetRegressor
+from torch_modules import Residual
+
+from sk_pydelt import NeuralNetworkInterpolator
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(2)
+    X = rng.uniform(-1, 1, (23, 2)) * [1e-3, 5.0]
+    return X, np.column_stack([np.sin(1e3 * X[:, 0]) + X[:, 1], X[:, 1] ** 3])
+
+
+def small(**parameters):
+    """A net that is fitted in milliseconds."""
+    defaults = {"hidden_layers": (6, 5), "epochs": 12, "learning_rate": 0.01, "random_state": 0}
+    return NeuralNetworkInterpolator(**{**defaults, **parameters})
+
+
+@pytest.fixture
+def two_threads():
+    """Torch told to use two threads, whatever it used before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("module", [None, Residual])
+def test_a_fit_leaves_torch_as_it_was(data, module):
+    net = small(module=module, dtype="float32").fit(*data)
+    net.predict(data[0])
+    net.differentiate(2)(data[0])
+    assert torch.get_num_threads() == 2
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_the_net_can_be_fitted_where_gradients_are_off(data):
+    with torch.no_grad():
+        inside = small().fit(*data).predict(data[0])
+    assert_array_equal(inside, small().fit(*data).predict(data[0]))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_the_net_itself_predicts_and_scores_scaled_data(data, early_stopping):
+    X, y = data
+    net = small(early_stopping=early_stopping).fit(X, y)
+    X, y = net.x_scaler_.transform(X), net.y_scaler_.transform(y)
+    assert isinstance(net.net_, NeuralNetRegressor)
+    expected = net.y_scaler_.transform(net.predict(data[0]))
+    assert_allclose(net.net_.predict(X), expected, rtol=1e-12, atol=1e-14)
+    assert net.net_.score(X, y) <= 1
+
+
+def test_the_net_itself_can_be_trained_on(data):
+    X, y = data
+    net = small(epochs=6).fit(X, y)
+    net.net_.partial_fit(net.x_scaler_.transform(X), net.y_scaler_.transform(y))
+    assert len(net.net_.history) == 12
+    losses = [epoch["train_loss"] for epoch in net.net_.history]
+    assert_allclose(losses, small(epochs=12).fit(X, y).loss_curve_, rtol=1e-12)
+
+
+def test_the_net_does_not_keep_the_samples(data):
+    X, y = np.tile(data[0], (500, 1)), np.tile(data[1], (500, 1))
+    sizes = [
+        len(pickle.dumps(small(epochs=1, early_stopping=True).fit(X[:n], y[:n])))
+        for n in (20, len(X))
+    ]
+    assert sizes[1] < sizes[0] + 100
