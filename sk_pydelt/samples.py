@@ -1,6 +1,7 @@
 """Scaled samples as one noun: places, values, weights and known derivatives."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,30 +33,30 @@ class Slopes:
     units: np.ndarray
     weight: float | None = None
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: Any) -> "Slopes":
         parts = (part[rows] for part in (self.directions, self.target, self.known))
         return Slopes(*parts, self.units, self.weight)
 
     @property
-    def n_directions(self):
+    def n_directions(self) -> int:
         """d, the number of directions at each row."""
         return self.directions.shape[1]
 
-    def places(self, X):
+    def places(self, X: np.ndarray) -> np.ndarray:
         """X (n, p) with the directions beside it: (n, p (1 + d))."""
         return np.column_stack([X, self.directions.reshape(len(X), -1)])
 
-    def targets(self, y):
+    def targets(self, y: np.ndarray) -> np.ndarray:
         """y (n, q) with the slopes beside it, direction by direction: (n, q (1 + d))."""
         return np.column_stack([y, self.target.reshape(len(y), -1)])
 
-    def shares(self, weight):
+    def shares(self, weight: np.ndarray) -> np.ndarray:
         """What each entry of `targets` counts, where the rows count `weight` (n,)."""
         known = self.known.reshape(len(weight), -1)
         values = np.ones((len(weight), self.target.shape[2]))
         return weight[:, None] * np.column_stack([values, known])
 
-    def loss_weights(self, weight):
+    def loss_weights(self, weight: np.ndarray) -> np.ndarray:
         r"""Weights under which the mean of squared errors of `targets` is the Sobolev loss.
 
         That is the weighted mean over the values plus `dy_weight` times the weighted mean over the
@@ -87,10 +88,10 @@ class Samples:
     weight: np.ndarray | None = None
     slopes: Slopes | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.X)
 
-    def __getitem__(self, rows) -> "Samples":
+    def __getitem__(self, rows: Any) -> "Samples":
         parts = (None if part is None else part[rows] for part in (self.weight, self.slopes))
         return Samples(self.X[rows], self.y[rows], *parts)
 
