@@ -229,7 +229,8 @@ def test_frames_with_other_columns(model, wrap, frame):
 
 def in_fresh_process(script, folder):
     """Run Python code in a new process, warnings being errors there too."""
-    environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
+    here = os.path.dirname(__file__)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, os.path.dirname(here)])}
     command = [sys.executable, "-W", "error", "-c", script]
     options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
     done = subprocess.run(command, check=False, **options)

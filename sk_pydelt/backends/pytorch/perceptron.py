@@ -1,5 +1,7 @@
 """The multilayer perceptron in PyTorch: layers, initialisation, and how a jet passes through it."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -13,21 +15,21 @@ __all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
 class Sine(nn.Module):
     """sin(z), for sinusoidal representation networks (Sitzmann et al. 2020)."""
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return torch.sin(z)
 
 
 class Softplus(nn.Module):
     """log(1 + exp(z)), exact at every z; torch's own turns linear above 20."""
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return torch.logaddexp(z, z.new_zeros(()))
 
 
 class Rational(nn.Module):
     """A ratio of polynomials (Boullé, Nakatsukasa & Townsend 2020), with fixed coefficients."""
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return _polynomial(RATIONAL_NUMERATOR, z) / _polynomial(RATIONAL_DENOMINATOR, z)
 
 
@@ -41,12 +43,12 @@ def _polynomial(coefficients, z):
 class Dropout(nn.Module):
     """Dropout whose masks come from a generator of its own, not torch's global one."""
 
-    def __init__(self, rate, generator):
+    def __init__(self, rate: float, generator: torch.Generator):
         super().__init__()
         self.rate = rate
         self.generator = generator
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return z
         keep = torch.empty_like(z).bernoulli_(1 - self.rate, generator=self.generator)
@@ -94,17 +96,17 @@ class MultilayerPerceptron(nn.Module):
 
     def __init__(
         self,
-        n_features,
-        n_outputs,
+        n_features: int,
+        n_outputs: int,
         *,
-        hidden_layers,
-        activation,
-        omega_0,
-        dropout_rate,
-        batch_norm,
-        dtype,
-        device,
-        seed,
+        hidden_layers: Sequence[int],
+        activation: str,
+        omega_0: float,
+        dropout_rate: float,
+        batch_norm: bool,
+        dtype: torch.dtype,
+        device: str,
+        seed: int,
     ):
         super().__init__()
         self.activation = activation
@@ -122,7 +124,7 @@ class MultilayerPerceptron(nn.Module):
         layers.append(_linear(last, dtype))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         return self.layers(X)
 
     def propagate(self, jet: Jet) -> Jet:

@@ -22,7 +22,7 @@ LBFGS_LOSS_SCALE = 2.0**30  # torch's L-BFGS learns nothing from steps of curvat
 class Epochs(History):
     """A history that finds its last epoch at once, where skorch copies all of them to find it."""
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: Any) -> Any:
         return list.__getitem__(self, i) if type(i) is int else super().__getitem__(i)
 
 
@@ -54,6 +54,7 @@ class SkorchNet(NeuralNetRegressor):
         return None
 
     def initialize_history(self) -> "SkorchNet":
+        """Start a history of our own kind."""
         if self.history_ is None:
             self.history_ = Epochs()
         return super().initialize_history()

@@ -53,7 +53,7 @@ class KerasNet(KerasRegressor):
         return self._model
 
     @model_.setter
-    def model_(self, model):
+    def model_(self, model: keras.Model) -> None:
         self._model = model
         self.derivatives.clear()
 

@@ -46,10 +46,9 @@ class _Search:
 
     def loss(self, vector):
         """The loss and its gradient at weights as one vector."""
-        trial = self.state._replace(params=as_tensors(vector, self.state.params))
-        loss, gradients, self.moved = self.run.compiled.gradient(
-            trial, self.run.data, self.run.settings
-        )
+        run, params = self.run, as_tensors(vector, self.state.params)
+        trial = self.state._replace(params=params)
+        loss, gradients, self.moved = run.compiled.gradient(trial, run.data, run.settings)
         if self.before is None:
             self.before = float(loss)
             require_finite(self.before, 1)

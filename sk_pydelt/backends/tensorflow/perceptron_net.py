@@ -67,7 +67,7 @@ class PerceptronNet(NetKind):
         return compiled_perceptron(graph, self.spec.dtype, self.spec.device, **form)
 
     def weight_function(self, model: keras.Model) -> Perceptron:
-        """The same net on arrays: Levenberg-Marquardt then takes the steps that it takes in torch."""
+        """The same net on arrays: Levenberg–Marquardt takes the steps that it takes in torch."""
         return Perceptron(self._widths(), self.spec.activation)
 
     def weight_order(self, model: keras.Model) -> np.ndarray:

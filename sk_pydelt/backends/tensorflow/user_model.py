@@ -143,7 +143,7 @@ def predict_model(model: keras.Model, X: np.ndarray, dtype: str) -> np.ndarray:
 def _global_state(dtype, seed):
     """Keras' default dtype and the generators set for a user's function, and put back afterwards.
 
-    Keras draws the seeds of layers from Python's global generator. Fits with an own module take
+    Keras draws the seeds of layers from Python's global generator. Fits with a user's module take
     turns here when they run in threads.
     """
     with _GLOBAL_STATE:
