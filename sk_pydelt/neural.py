@@ -50,7 +50,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         "adam" (Kingma & Ba 2015); "lbfgs" (limited-memory BFGS with a strong Wolfe line search,
         one iteration an epoch, until the loss stops falling) for full batches of few samples:
         it refuses `batch_size` and `dropout_rate`; "lm" (Levenberg & Marquardt, one accepted step
-        an epoch, PyTorch only) for nets of up to some thousand weights, or few samples: by far
+        an epoch) for nets of up to some thousand weights, or few samples: by far
         the closest fit. It refuses `batch_size`, `dropout_rate` and `batch_norm`.
     learning_rate : float, default=1e-3
         Step size of "adam".

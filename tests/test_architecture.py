@@ -18,7 +18,7 @@ ESTIMATOR = "base calculus* chain* jets* samples solvers*"
 
 BACKEND = (
     "jets* samples solvers* backends.contract backends.devices backends.features "
-    "backends.least_squares backends.training"
+    "backends.imports backends.least_squares backends.training"
 )
 
 # module: what it may import, itself never needs saying; (in brackets): only inside a function.
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "backends.__main__": "backends.registry",
     "backends.contract": "jets* samples",
     "backends.devices": "",
+    "backends.imports": "",
     "backends.features": "backends.contract samples",
     "backends.least_squares": "jets* solvers*",
     "backends.registry": (

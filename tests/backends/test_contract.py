@@ -121,14 +121,6 @@ def test_our_backends_have_what_their_column_says(feature, backend, capfd):
     capfd.readouterr()  # the progress bar
 
 
-def test_what_a_backend_lacks_is_refused_with_the_name_of_one_that_has_it():
-    net = NeuralNetworkInterpolator((4,), solver="lm", epochs=1, backend="tensorflow")
-    message = "solver='lm' is not in backend='tensorflow': use backend='pytorch', or"
-    with pytest.raises(ValueError, match=message):
-        net.fit(X, Y)
-    net.set_params(backend="pytorch").fit(X, Y)
-
-
 def test_what_no_backend_has_is_refused_without_a_name():
     for name in OURS:
         registry._BACKENDS[name] = backend = Recorder()

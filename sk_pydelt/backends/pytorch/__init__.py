@@ -8,6 +8,7 @@ from ...jets import Jet
 from ...samples import Samples
 from ..contract import Backend, FitResult, FitSpec, NetSpec
 from ..features import FEATURES
+from ..imports import needs
 
 if TYPE_CHECKING:
     from .skorch_net import SkorchNet
@@ -22,18 +23,25 @@ class PyTorchBackend(Backend):
 
     def fit(self, net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
         """Train a skorch net on scaled samples."""
-        from .fit import fit_net
+        with _torch():
+            from .fit import fit_net
 
         return fit_net(net, fit, samples)
 
     def predict(self, net: "SkorchNet", X: np.ndarray) -> np.ndarray:
         """Values of the net at X (n, p), of shape (n, q)."""
-        from .evaluate import predict
+        with _torch():
+            from .evaluate import predict
 
         return predict(net, X)
 
     def propagate(self, net: "SkorchNet", jet: Jet) -> Jet:
         """Pass a jet of arrays through the net."""
-        from .evaluate import propagate
+        with _torch():
+            from .evaluate import propagate
 
         return propagate(net, jet)
+
+
+def _torch():
+    return needs("pytorch", "PyTorch and skorch", "torch skorch")

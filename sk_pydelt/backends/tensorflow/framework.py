@@ -5,7 +5,9 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+
+from ..imports import needs
 
 __all__ = ["forget_kernels", "keras", "tensorflow_extra", "tf"]
 
@@ -56,16 +58,9 @@ def _held_back(descriptor):
                     os.write(descriptor, line)
 
 
-@contextmanager
-def tensorflow_extra() -> Iterator[None]:
-    """Around an import: where the package is missing, say how it is installed."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "backend='tensorflow' needs TensorFlow, Keras and SciKeras, and the module "
-            f"{error.name!r} is missing: pip install sk-pydelt[tensorflow]"
-        ) from error
+def tensorflow_extra() -> AbstractContextManager:
+    """Around an import of the extra's packages."""
+    return needs("tensorflow", "TensorFlow, Keras and SciKeras", "sk-pydelt[tensorflow]")
 
 
 with tensorflow_extra(), _without_chatter():

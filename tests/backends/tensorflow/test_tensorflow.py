@@ -114,16 +114,16 @@ def test_training_from_the_same_weights_takes_the_same_path(parameters, monkeypa
         assert net.validation_loss_curve_ is None
 
 
-@pytest.mark.parametrize("activation", ["tanh", "sine", "softplus", "relu"])
-def test_initial_weights_have_the_range_of_the_other_backend(activation):
-    parameters = {"hidden_layers": (300, 200), "activation": activation}
+@pytest.mark.parametrize("activation", ["tanh", "sine"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_initial_weights_are_those_of_the_other_backend(activation, dtype):
+    """One `random_state` is one net, whatever trains it and in whatever precision."""
+    parameters = {"hidden_layers": (30, 20), "activation": activation}
     parameters |= {"epochs": 1, "learning_rate": 1e-300}
-    ours = make(**parameters).fit(X1, Y1).net_.model_.get_weights()
-    for w, v in zip(ours, torch_weights(make("pytorch", **parameters).fit(X1, Y1)), strict=True):
-        assert w.shape == v.shape
-        if w.size > 100:
-            assert_allclose([w.min(), w.max()], [v.min(), v.max()], rtol=0.1)
-            assert_allclose(w.std(), v.std(), rtol=0.1)
+    ours = make(**parameters).fit(X2, Y2).net_.model_.get_weights()
+    theirs = torch_weights(make("pytorch", dtype=dtype, **parameters).fit(X2, Y2))
+    for w, v in zip(ours, theirs, strict=True):
+        assert_allclose(v, w, rtol=1e-14 if dtype == "float64" else 1e-6)
 
 
 def nested_tapes(function, X, order):
@@ -261,7 +261,7 @@ def test_a_whole_weight_counts_as_copies():
 
 def test_learns_a_curve_and_its_slope():
     x = np.linspace(-1, 1, 100)[:, None]
-    net = make(hidden_layers=(64, 32), epochs=3000).fit(X1, Y1)
+    net = make(hidden_layers=(64, 32), epochs=4000).fit(X1, Y1)
     assert_allclose(net.predict(x), np.sin(3 * x[:, 0]), atol=0.01)
     assert_allclose(net.differentiate(1)(x), 3 * np.cos(3 * x[:, 0]), atol=0.3)
 
@@ -315,7 +315,7 @@ def test_lbfgs_with_batch_normalisation_moves_its_statistics():
 
 @pytest.mark.parametrize("y", [np.zeros(30), np.full(30, 3.0)])
 def test_lbfgs_on_a_constant(y):
-    assert_allclose(make(solver="lbfgs", epochs=100).fit(X2, y).predict(X2), y, atol=1e-4)
+    assert_allclose(make(solver="lbfgs", epochs=200).fit(X2, y).predict(X2), y, atol=1e-4)
 
 
 def break_off_after(monkeypatch, calls):
