@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sk_pydelt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-IMPORTED_AS = {"scikit-learn": "sklearn", "pytest-xdist": "xdist", "sphinx-gallery": None}
+IMPORTED_AS = {"scikit-learn": "sklearn"}
 TOOLS = {"mypy", "pre-commit", "pytest", "pytest-xdist", "ruff"}  # run, not imported
 SITE = {"myst-parser", "pydata-sphinx-theme", "sphinx", "sphinx-gallery"}
 
@@ -52,7 +52,7 @@ def test_every_extra_is_imported_somewhere():
 def test_everything_that_the_package_imports_is_declared():
     extras = PROJECT["optional-dependencies"]
     declared = _names(PROJECT["dependencies"]) | _names(extras["tensorflow"])
-    known = {_module(name) for name in declared} | {"pandas", "polars", "sk_pydelt"}
+    known = {_module(name) for name in declared} | {"pandas", "polars", "pytest", "sk_pydelt"}
     assert not _imported(PACKAGE) - known - set(sys.stdlib_module_names)
 
 

@@ -2,8 +2,10 @@
 
 from sklearn.neural_network import MLPRegressor
 
+from ..jets import perceptron
 from ..jets.activations import ACTIVATIONS
 from ..jets.elementary import exp
+from ..jets.perceptron import Dense
 from .registry import predicts_1d, propagate, warn_once
 
 __all__ = []
@@ -13,17 +15,15 @@ NAMES = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": 
 
 @propagate.register
 def _(step: MLPRegressor, jet):
-    activation = ACTIVATIONS[NAMES[step.activation]]
-    if activation.piecewise_linear and jet.order > 1:
+    name = NAMES[step.activation]
+    if ACTIVATIONS[name].piecewise_linear and jet.order > 1:
         warn_once(
             jet,
             "A net of ReLUs is piecewise linear: its derivatives of order 2 and above are zero "
             "almost everywhere. Fit MLPRegressor with activation='tanh' or 'logistic'.",
         )
-    *hidden, last = zip(step.coefs_, step.intercepts_)
-    for weights, bias in hidden:
-        jet = activation.taylor(jet @ weights + bias)
-    jet = jet @ last[0] + last[1]
+    layers = [Dense(weights.T, bias) for weights, bias in zip(step.coefs_, step.intercepts_)]
+    jet = perceptron.propagate(layers, name, jet)
     return exp(jet) if step.out_activation_ == "exp" else jet
 
 

@@ -40,12 +40,12 @@ class ModelFunction:
     @cached_property
     def columns(self) -> Any:
         """The graph of all outputs, from params, X and directions."""
-        return tf.function(self._columns, autograph=False, reduce_retracing=True)
+        return tf.function(self._columns, autograph=False)
 
     @cached_property
     def jacobian(self) -> Any:
         """The graph of their derivatives by the params, one tensor of all: (n, n_columns, P)."""
-        return tf.function(self._jacobian, autograph=False, reduce_retracing=True)
+        return tf.function(self._jacobian, autograph=False)
 
     def _columns(self, params, X, directions):
         rows = Data(X, None, None, directions)

@@ -38,9 +38,8 @@ LM = [
 @pytest.mark.parametrize("parameters", LM, ids=str)
 def test_levenberg_marquardt_takes_the_steps_of_the_other_backend(parameters):
     parameters = {"solver": "lm", "epochs": 15, **parameters}
-    net, other = (
-        make(name, **parameters).fit(X2, Y2, WEIGHT) for name in ("tensorflow", "pytorch")
-    )
+    fits = [make(backend=backend, **parameters) for backend in BACKENDS]
+    net, other = (fit.fit(X2, Y2, WEIGHT) for fit in fits)
     rtol = 1e-4 if "dtype" in parameters else 1e-12
     assert net.n_iter_ == other.n_iter_
     assert_allclose(net.loss_curve_, other.loss_curve_, rtol=rtol)

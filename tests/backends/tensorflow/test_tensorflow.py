@@ -315,7 +315,7 @@ def test_lbfgs_with_batch_normalisation_moves_its_statistics():
 
 @pytest.mark.parametrize("y", [np.zeros(30), np.full(30, 3.0)])
 def test_lbfgs_on_a_constant(y):
-    assert_allclose(make(solver="lbfgs", epochs=200).fit(X2, y).predict(X2), y, atol=1e-4)
+    assert_allclose(make(solver="lbfgs", epochs=1000).fit(X2, y).predict(X2), y, atol=1e-4)
 
 
 def break_off_after(monkeypatch, calls):
