@@ -1,9 +1,12 @@
 """What every interpolator shares: validation, scaling, shapes and the methods of calculus."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import contextmanager
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.utils._param_validation import HasMethods, StrOptions
@@ -29,59 +32,71 @@ PREDICT_ROWS = 65_536  # rows predicted at a time: bounds the memory beside X an
 class DifferentiableMixin:
     """Derivatives as methods: each is the function of `sk_pydelt.calculus` of the same name."""
 
-    def differentiate(self, order: int | tuple | dict = 1) -> calculus.Derivative:
+    def differentiate(self, order: calculus.Order = 1) -> calculus.Derivative:
         """A derivative as a function of X; see `sk_pydelt.differentiate`."""
         return calculus.differentiate(self, order)
 
-    def gradient(self, X, return_std: bool = False):
+    def gradient(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """First derivatives of the single output, (n, d); see `sk_pydelt.gradient`."""
         return calculus.gradient(self, X, return_std)
 
-    def jacobian(self, X, return_std: bool = False):
+    def jacobian(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """First derivatives of all outputs, (n, m, d); see `sk_pydelt.jacobian`."""
         return calculus.jacobian(self, X, return_std)
 
-    def hessian(self, X, return_std: bool = False):
+    def hessian(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Second derivatives, (n, d, d) or (n, m, d, d); see `sk_pydelt.hessian`."""
         return calculus.hessian(self, X, return_std)
 
-    def laplacian(self, X) -> np.ndarray:
+    def laplacian(self, X: ArrayLike) -> np.ndarray:
         """Sum of unmixed second derivatives, (n,) or (n, m); see `sk_pydelt.laplacian`."""
         return calculus.laplacian(self, X)
 
-    def divergence(self, X) -> np.ndarray:
+    def divergence(self, X: ArrayLike) -> np.ndarray:
         """Divergence of a vector field, (n,); see `sk_pydelt.divergence`."""
         return calculus.divergence(self, X)
 
-    def curl(self, X) -> np.ndarray:
+    def curl(self, X: ArrayLike) -> np.ndarray:
         """Curl of a vector field, (n,) or (n, 3); see `sk_pydelt.curl`."""
         return calculus.curl(self, X)
 
-    def strain_rate(self, X) -> np.ndarray:
+    def strain_rate(self, X: ArrayLike) -> np.ndarray:
         """Strain-rate tensor of a velocity field, (n, d, d); see `sk_pydelt.strain_rate`."""
         return calculus.strain_rate(self, X)
 
-    def vorticity(self, X) -> np.ndarray:
+    def vorticity(self, X: ArrayLike) -> np.ndarray:
         """Vorticity of a flow, the curl by another name; see `sk_pydelt.vorticity`."""
         return calculus.vorticity(self, X)
 
-    def directional_derivative(self, X, direction, order: int = 1) -> np.ndarray:
+    def directional_derivative(
+        self, X: ArrayLike, direction: ArrayLike, order: int = 1
+    ) -> np.ndarray:
         """Derivative along a direction, (n,) or (n, m); see `sk_pydelt.directional_derivative`."""
         return calculus.directional_derivative(self, X, direction, order)
 
-    def biharmonic(self, X) -> np.ndarray:
+    def biharmonic(self, X: ArrayLike) -> np.ndarray:
         """Laplacian of the Laplacian, (n,) or (n, m); see `sk_pydelt.biharmonic`."""
         return calculus.biharmonic(self, X)
 
-    def derivatives(self, X, orders: list) -> list:
+    def derivatives(self, X: ArrayLike, orders: Sequence[calculus.Order]) -> list:
         """Several mixed partials, each (n,) or (n, m); see `sk_pydelt.derivatives`."""
         return calculus.derivatives(self, X, orders)
 
-    def average_marginal_effects(self, X, *, sample_weight=None) -> calculus.MarginalEffects:
+    def average_marginal_effects(
+        self, X: ArrayLike, *, sample_weight: ArrayLike | None = None
+    ) -> calculus.MarginalEffects:
         """Derivatives averaged over rows; see `sk_pydelt.average_marginal_effects`."""
         return calculus.average_marginal_effects(self, X, sample_weight=sample_weight)
 
-    def integrate(self, a: float, b, *, tol: float = 1e-9, return_std: bool = False):
+    def integrate(
+        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: bool = False
+    ) -> float | np.ndarray | tuple:
         """Integral of a curve from a to b; see `sk_pydelt.integrate`."""
         return calculus.integrate(self, a, b, tol=tol, return_std=return_std)
 
@@ -115,7 +130,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         """The jet of the fitted function, (n, q), from that of its scaled input, (n, p)."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the function to samples.
 
         A fit that fails or is broken off leaves the estimator as it was before.
@@ -158,7 +173,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         scaled = _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
         return Samples(*scaled, sample_weight)
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Values of the fitted function.
 
         Parameters

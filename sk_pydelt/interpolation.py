@@ -19,14 +19,17 @@ Windows (``window_func``) and stochastic links have no counterpart.
 
 from functools import partial, wraps
 from numbers import Integral
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
+from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from . import neural, spline
-from .calculus import Derivative
+from .calculus import Derivative, Order
 
 __all__ = ["CurveDerivative", "NeuralNetworkInterpolator", "SplineInterpolator"]
 
@@ -89,14 +92,14 @@ class CurveDerivative:
         indices of some.
     """
 
-    def __init__(self, derivative: Derivative, mask=None):
+    def __init__(self, derivative: Derivative, mask: ArrayLike | None = None):
         self.derivative = derivative
         self.mask = None if mask is None else _check_mask(mask)
 
     def __repr__(self):
         return f"{self.derivative!r}" + ("" if self.mask is None else f" at mask {self.mask}")
 
-    def __call__(self, X) -> float | np.ndarray:
+    def __call__(self, X: ArrayLike) -> float | np.ndarray:
         """Evaluate the derivative.
 
         Parameters
@@ -142,7 +145,7 @@ def _pick(rows, mask):
 class _CurveMixin:
     """Curves and scalars for a strict interpolator: put before its class."""
 
-    def predict(self, X) -> float | np.ndarray:
+    def predict(self, X: ArrayLike) -> float | np.ndarray:
         """Values of the fitted function: a float for a number, else an array with a row for each.
 
         Parameters
@@ -157,7 +160,7 @@ class _CurveMixin:
         _check_curve(X, self)
         return _like(X, super().predict(_column(X)))
 
-    def differentiate(self, order: int | tuple | dict = 1, mask=None) -> CurveDerivative:
+    def differentiate(self, order: Order = 1, mask: ArrayLike | None = None) -> CurveDerivative:
         """A derivative as a function of places along the curve; see `sk_pydelt.differentiate`.
 
         Parameters
@@ -200,7 +203,15 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
         neural.NeuralNetworkInterpolator.__init__, framework="backend", dropout="dropout_rate"
     )
 
-    def fit(self, X, y, sample_weight=None, *, dy=None, dy_weight=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        dy: ArrayLike | None = None,
+        dy_weight: float | None = None,
+    ) -> Self:
         """Fit the net to samples of a curve, X (n,) and y (n,), or as the strict class.
 
         Parameters
@@ -249,10 +260,16 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
     """
 
     @partial(_pydelt_names, k="degree")
-    def __init__(self, smoothing=None, degree=5, x_scaler=None, y_scaler=None):
+    def __init__(
+        self,
+        smoothing: float | None = None,
+        degree: int = 5,
+        x_scaler: BaseEstimator | str | None = None,
+        y_scaler: BaseEstimator | str | None = None,
+    ):
         super().__init__(smoothing, degree, x_scaler, y_scaler)
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the spline to samples of a curve, X (n,) and y (n,), or as the strict class.
 
         Parameters

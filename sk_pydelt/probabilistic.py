@@ -7,11 +7,12 @@ from functools import reduce
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .base import BaseInterpolator
-from .calculus.evaluation import check_one_spread, check_order
+from .calculus.evaluation import Order, check_one_spread, check_order
 from .chain import propagate, propagate_cov, propagate_std, propagate_sum_std
 from .chain.target import output_factors
 from .jets import Jet
@@ -85,7 +86,7 @@ class ProbabilisticInterpolator(BaseInterpolator):
         return self._each_output(noise * self._units_of_y(len(noise)))
 
     def predict(
-        self, X, return_std: bool = False, return_cov: bool = False
+        self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Values of the fitted function, and its standard deviation or covariance.
 
@@ -143,7 +144,11 @@ class ProbabilisticInterpolator(BaseInterpolator):
         return values, std[:, 0] if self._y_ndim == 1 else std
 
     def sample(
-        self, X, n_samples: int = 1, order: int | tuple | dict = 0, random_state=None
+        self,
+        X: ArrayLike,
+        n_samples: int = 1,
+        order: Order = 0,
+        random_state: int | np.random.RandomState | None = None,
     ) -> np.ndarray:
         """Draw functions, or derivatives of them, from the posterior.
 

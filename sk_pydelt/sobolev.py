@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from numbers import Real
+from typing import Self
 
 import numpy as np
-from sklearn.base import _fit_context
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_array
 
 from .base import BaseInterpolator
@@ -48,7 +50,14 @@ def _check_dy_weight(weight, dy):
         raise ValueError(f"dy_weight must be None or a finite number >= 0; got {weight!r}.")
 
 
-def scaled_slopes(dy, X, y, x_scaler, y_scaler, weight):
+def scaled_slopes(
+    dy: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    x_scaler: BaseEstimator,
+    y_scaler: BaseEstimator,
+    weight: float | None,
+) -> Slopes:
     """`Slopes` from derivatives dy (n, m, d) at X (n, d) and y (n, m), by the chain rule."""
     directions = propagate(x_scaler, Jet.variables(X, 1)).tensor(1).swapaxes(1, 2)
     rates = propagate(y_scaler, Jet.variables(y, 1)).tensor(1)  # (n, q, m)
@@ -68,7 +77,15 @@ class SobolevInterpolator(BaseInterpolator):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, dy=None, dy_weight=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        dy: ArrayLike | None = None,
+        dy_weight: float | None = None,
+    ) -> Self:
         """Fit the function to samples, and to derivatives of it where they are known.
 
         A fit that fails or is broken off leaves the estimator as it was before.

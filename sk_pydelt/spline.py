@@ -6,6 +6,8 @@ from numbers import Integral, Real
 from operator import add
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from .base import BaseInterpolator
@@ -73,14 +75,21 @@ class PolyharmonicSpline:
     degree : int, odd
     """
 
-    def __init__(self, centres, coefficients, origin, tail, degree):
+    def __init__(
+        self,
+        centres: np.ndarray,
+        coefficients: np.ndarray,
+        origin: np.ndarray,
+        tail: np.ndarray,
+        degree: int,
+    ):
         self.centres = centres
         self.coefficients = coefficients
         self.origin = origin
         self.tail = tail
         self.degree = degree
 
-    def __call__(self, X) -> np.ndarray:
+    def __call__(self, X: ArrayLike) -> np.ndarray:
         """Values at X (n, d): shape (n, q)."""
         return self.propagate(Jet.variables(X, 0)).value
 
@@ -196,7 +205,13 @@ class SplineInterpolator(BaseInterpolator):
         "degree": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, smoothing=None, degree=3, x_scaler=None, y_scaler=None):
+    def __init__(
+        self,
+        smoothing: float | None = None,
+        degree: int = 3,
+        x_scaler: BaseEstimator | str | None = None,
+        y_scaler: BaseEstimator | str | None = None,
+    ):
         self.smoothing = smoothing
         self.degree = degree
         self.x_scaler = x_scaler

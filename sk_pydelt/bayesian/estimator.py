@@ -1,8 +1,10 @@
 """Bayesian neural interpolation: exact derivatives with error bars, and nothing to tune."""
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -128,15 +130,15 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
 
     def __init__(
         self,
-        hidden_layers="auto",
-        activation="auto",
-        omega_0="auto",
-        n_init=3,
-        max_iter=150,
-        time_budget=None,
-        x_scaler=None,
-        y_scaler=None,
-        random_state=None,
+        hidden_layers: Sequence[int] | str = "auto",
+        activation: str = "auto",
+        omega_0: float | str = "auto",
+        n_init: int = 3,
+        max_iter: int = 150,
+        time_budget: float | None = None,
+        x_scaler: BaseEstimator | str | None = None,
+        y_scaler: BaseEstimator | str | None = None,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.hidden_layers = hidden_layers
         self.activation = activation

@@ -2,7 +2,7 @@
 
 from .derivative import Derivative, derivatives, differentiate
 from .effects import MarginalEffects, average_marginal_effects
-from .evaluation import BLOCK_ROWS
+from .evaluation import BLOCK_ROWS, Order
 from .integration import integrate
 from .operators import (
     biharmonic,
@@ -22,6 +22,7 @@ __all__ = [
     "BLOCK_ROWS",
     "Derivative",
     "MarginalEffects",
+    "Order",
     "average_marginal_effects",
     "biharmonic",
     "check_places",

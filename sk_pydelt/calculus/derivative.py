@@ -1,12 +1,16 @@
 """`differentiate`, and the `Derivative` that it returns."""
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..jets import multi_indices
 from .evaluation import (
+    Order,
     all_partials,
     check_one_spread,
     check_order,
@@ -27,7 +31,7 @@ from .rows import branches, n_features, validate_rows
 __all__ = ["Derivative", "derivatives", "differentiate"]
 
 
-def differentiate(model, order=1) -> "Derivative":
+def differentiate(model: BaseEstimator, order: Order = 1) -> "Derivative":
     """A derivative of a fitted model, as a function of X in the units of the data.
 
     Parameters
@@ -108,7 +112,7 @@ class Derivative:
     order : int, tuple of int or dict of int
     """
 
-    def __init__(self, model, order=1):
+    def __init__(self, model: BaseEstimator, order: Order = 1):
         check_is_fitted(model)
         self.order = check_order(order, model)
         if not branches(model):  # else it may hold columns of text, which show with X
@@ -118,7 +122,9 @@ class Derivative:
     def __repr__(self):
         return f"Derivative of order {self.order} of {self.model!r}"
 
-    def __call__(self, X, return_std: bool = False, return_cov: bool = False):
+    def __call__(
+        self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Evaluate the derivative.
 
         Parameters
@@ -180,7 +186,7 @@ class Derivative:
             return found, self._present(X, rows, self._deviations(rows))
         return (found, self._arrayed(X, self._covariances(rows), 2)) if return_cov else found
 
-    def set_output(self, *, transform=None) -> "Derivative":
+    def set_output(self, *, transform: str | None = None) -> "Derivative":
         """Choose what a call returns, as scikit-learn's transformers do.
 
         Parameters
@@ -242,7 +248,7 @@ class Derivative:
         return drop_output_axis(self.model, X, values, axis)
 
 
-def derivatives(model, X, orders) -> list:
+def derivatives(model: BaseEstimator, X: ArrayLike, orders: Sequence[Order]) -> list:
     """Several partial derivatives from one pass through the model.
 
     Parameters

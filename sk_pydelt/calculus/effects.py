@@ -1,12 +1,18 @@
 """Average marginal effects: the derivative averaged over the rows, with standard errors."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .evaluation import all_partials, drop_output_axis, dry_run, feature_names
 from .rows import validate_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["MarginalEffects", "average_marginal_effects"]
 
@@ -30,7 +36,7 @@ class MarginalEffects:
     standard_error: np.ndarray
     feature_names: list
 
-    def to_frame(self):
+    def to_frame(self) -> "pd.DataFrame":
         """The same as a pandas frame: a row for each feature (and output)."""
         import pandas as pd
 
@@ -43,7 +49,9 @@ class MarginalEffects:
         return pd.DataFrame(columns, index=index)
 
 
-def average_marginal_effects(model, X, *, sample_weight=None) -> MarginalEffects:
+def average_marginal_effects(
+    model: BaseEstimator, X: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> MarginalEffects:
     r"""Average over the rows of X of the derivative by each feature.
 
     How much the prediction grows, on average over these rows, for one unit more of a feature, all

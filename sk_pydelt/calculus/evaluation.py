@@ -1,20 +1,23 @@
 """Propagating the rows of X through a model, block by block, and what comes out of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 
 from ..chain import entrance, predicts_1d, propagate, propagate_cov, propagate_std
 from ..chain.rows_jet import RowsJet
 from ..jets import Jet, multi_indices
 from ..jets.blocks import map_row_blocks
-from .rows import moved, n_features, validate_rows
+from .rows import Rows, moved, n_features, validate_rows
 
 __all__ = [
     "BLOCK_ROWS",
+    "Order",
     "all_partials",
     "check_one_spread",
     "check_order",
@@ -30,10 +33,12 @@ __all__ = [
     "tensor_std",
 ]
 
+Order = int | Sequence[int] | Mapping[str, int]  # of all derivatives, or by each feature
+
 BLOCK_ROWS = 512  # a block's jets stay in the processor's cache; measured in benchmarks/
 
 
-def feature_names(model):
+def feature_names(model: BaseEstimator) -> list[str]:
     """Names of the features: those of the frame it was fitted to, or x0, x1, ..."""
     named = getattr(entrance(model), "feature_names_in_", None)
     return [f"x{i}" for i in range(n_features(model))] if named is None else list(named)
@@ -48,7 +53,7 @@ def check_one_spread(return_std: bool, return_cov: bool) -> None:
         )
 
 
-def check_order(order, model):
+def check_order(order: Order, model: BaseEstimator) -> int | tuple[int, ...]:
     """The order as an int or a tuple of int, or a ValueError that says what is wrong with it."""
     if isinstance(order, dict):
         order = _named_orders(order, model)
@@ -81,7 +86,12 @@ def _named_orders(order, model):
     return [order.get(name, 0) for name in names]
 
 
-def dry_run(model, order, numeric=None, moving=None):
+def dry_run(
+    model: BaseEstimator,
+    order: int,
+    numeric: np.ndarray | None = None,
+    moving: ArrayLike | None = None,
+) -> Jet:
     """Propagate a jet without rows: rules warn, or say what they can't do, and outputs show.
 
     Of the features, those that are `numeric` hold numbers (None: all), and those that are `moving`
@@ -95,7 +105,13 @@ def dry_run(model, order, numeric=None, moving=None):
     return propagate(model, RowsJet(jet, None, moving, numeric))
 
 
-def map_jets(model, X, order, directions, function: Callable[[RowsJet], np.ndarray]):
+def map_jets(
+    model: BaseEstimator,
+    X: ArrayLike | Rows,
+    order: int,
+    directions: np.ndarray | None,
+    function: Callable[[RowsJet], np.ndarray],
+) -> np.ndarray:
     """Apply a function to the jets of blocks of rows and put the results under each other."""
     rows = validate_rows(model, X)
     directions = rows.axes if directions is None else directions
@@ -117,12 +133,18 @@ def _require_numbers(model, numeric, moving):
         )
 
 
-def evaluate(model, X, order, extract: Callable[[Jet], np.ndarray], directions=None):
+def evaluate(
+    model: BaseEstimator,
+    X: ArrayLike | Rows,
+    order: int,
+    extract: Callable[[Jet], np.ndarray],
+    directions: np.ndarray | None = None,
+) -> np.ndarray:
     """Propagate blocks of rows through a model and put what is extracted under each other."""
     return map_jets(model, X, order, directions, lambda jet: extract(propagate(model, jet)))
 
 
-def all_partials(model, X, order):
+def all_partials(model: BaseEstimator, X: ArrayLike | Rows, order: int) -> np.ndarray:
     """All derivatives of one order: (n, m, d, ..., d)."""
     rows = validate_rows(model, X)
     found = evaluate(model, rows, order, lambda jet: jet.tensor(order))
@@ -145,13 +167,13 @@ def _only_active(orders):
     return tuple(orders[i] for i in active), np.eye(len(orders))[active]
 
 
-def mixed_partial(model, X, orders):
+def mixed_partial(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ...]) -> np.ndarray:
     """One mixed partial: only the features that are differentiated become variables of the jet."""
     index, directions = _only_active(orders)
     return evaluate(model, X, sum(index), lambda jet: jet.partial(index), directions)
 
 
-def partial_std(model, X, orders):
+def partial_std(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ...]) -> np.ndarray:
     """Standard deviation of one mixed partial: shape (n, m)."""
     index, directions = _only_active(orders)
 
@@ -161,7 +183,7 @@ def partial_std(model, X, orders):
     return map_jets(model, X, sum(index), directions, std)
 
 
-def partial_cov(model, X, orders):
+def partial_cov(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ...]) -> np.ndarray:
     """Covariance between places of one mixed partial, from all rows at once: shape (n, n, m)."""
     rows, (index, directions) = validate_rows(model, X), _only_active(orders)
     _require_numbers(model, rows.numeric, moved(directions))
@@ -169,12 +191,12 @@ def partial_cov(model, X, orders):
     return propagate_cov(model, jet, index)
 
 
-def tensor_std(model, X, order):
+def tensor_std(model: BaseEstimator, X: ArrayLike | Rows, order: int) -> np.ndarray:
     """Standard deviations of all derivatives of one order: shape (n, m, d, ..., d)."""
     return _tensor_of_partials(partial_std, model, X, order)
 
 
-def tensor_cov(model, X, order):
+def tensor_cov(model: BaseEstimator, X: ArrayLike | Rows, order: int) -> np.ndarray:
     """Covariances between places of all derivatives of one order: (n, n, m, d, ..., d)."""
     return _tensor_of_partials(partial_cov, model, X, order)
 
@@ -194,7 +216,7 @@ def _tensor_of_partials(function, model, X, order):
     return _among_all(columns.reshape(*columns.shape[:-1], *(q,) * order), rows.numeric, order)
 
 
-def has_output_axis(model, X) -> bool:
+def has_output_axis(model: BaseEstimator, X: ArrayLike | Rows) -> bool:
     """Whether results keep the axis of the outputs: not where the model was fitted with 1-D y.
 
     The fitted model knows it by a rule of `predicts_1d`. A class without one is asked to predict
@@ -206,6 +228,8 @@ def has_output_axis(model, X) -> bool:
     return not flat
 
 
-def drop_output_axis(model, X, values, axis=1):
+def drop_output_axis(
+    model: BaseEstimator, X: ArrayLike | Rows, values: np.ndarray, axis: int = 1
+) -> np.ndarray:
     """Take the axis of the outputs away where the model, fitted with 1-D y, predicts 1-D."""
     return values if has_output_axis(model, X) else values[(*[slice(None)] * axis, 0)]

@@ -3,7 +3,9 @@
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.integrate import quad_vec
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .derivative import Derivative
@@ -17,7 +19,14 @@ STD_ROUNDING = 1e-8  # of the range of the fitted values: what rounding leaves o
 GRID = 129  # places that tell how large the function is
 
 
-def integrate(model, a: float, b, *, tol: float = 1e-9, return_std: bool = False):
+def integrate(
+    model: BaseEstimator | Derivative,
+    a: float,
+    b: ArrayLike,
+    *,
+    tol: float = 1e-9,
+    return_std: bool = False,
+) -> float | np.ndarray | tuple:
     r"""Integral :math:`\int_a^b f(x)\,dx` of a fitted curve, or of a derivative of one.
 
     An array `b` gives the antiderivative of f that is zero at `a`, at the places b.

@@ -3,6 +3,8 @@
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .evaluation import (
@@ -29,7 +31,9 @@ __all__ = [
 ]
 
 
-def jacobian(model, X, return_std: bool = False):
+def jacobian(
+    model: BaseEstimator, X: ArrayLike, return_std: bool = False
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """First derivatives of every output by every feature.
 
     Parameters
@@ -49,7 +53,9 @@ def jacobian(model, X, return_std: bool = False):
     return _tensor(model, _enter(model, X, 1), 1, return_std)
 
 
-def gradient(model, X, return_std: bool = False):
+def gradient(
+    model: BaseEstimator, X: ArrayLike, return_std: bool = False
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """First derivatives of the single output.
 
     Parameters
@@ -75,7 +81,9 @@ def gradient(model, X, return_std: bool = False):
     return tuple(values[:, 0] for values in found) if return_std else found[:, 0]
 
 
-def hessian(model, X, return_std: bool = False):
+def hessian(
+    model: BaseEstimator, X: ArrayLike, return_std: bool = False
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Second derivatives of each output.
 
     Parameters
@@ -96,7 +104,7 @@ def hessian(model, X, return_std: bool = False):
     return drop_output_axis(model, X, found)
 
 
-def laplacian(model, X) -> np.ndarray:
+def laplacian(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Sum of the unmixed second derivatives of each output, ∇²y.
 
     The mixed ones are not computed: the cost grows as the number of features.
@@ -115,7 +123,7 @@ def laplacian(model, X) -> np.ndarray:
     return drop_output_axis(model, X, sum(second))
 
 
-def divergence(model, X) -> np.ndarray:
+def divergence(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Divergence ∇·v of a vector field: the trace of its Jacobian.
 
     Parameters
@@ -136,7 +144,7 @@ def divergence(model, X) -> np.ndarray:
     return np.trace(J, axis1=1, axis2=2)
 
 
-def curl(model, X) -> np.ndarray:
+def curl(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Curl ∇×v of a vector field in two or three dimensions.
 
     Parameters
@@ -163,7 +171,7 @@ def curl(model, X) -> np.ndarray:
     return np.stack([J[:, i, j] - J[:, j, i] for i, j in pairs], axis=1)
 
 
-def strain_rate(model, X) -> np.ndarray:
+def strain_rate(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Strain-rate tensor of a velocity field: the symmetric part of its Jacobian.
 
     Parameters
@@ -184,12 +192,14 @@ def strain_rate(model, X) -> np.ndarray:
     return (J + J.swapaxes(1, 2)) / 2
 
 
-def vorticity(model, X) -> np.ndarray:
+def vorticity(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Vorticity ∇×v of a flow: `curl` under its name in fluid mechanics, (n,) in the plane."""
     return curl(model, X)
 
 
-def directional_derivative(model, X, direction, order: int = 1) -> np.ndarray:
+def directional_derivative(
+    model: BaseEstimator, X: ArrayLike, direction: ArrayLike, order: int = 1
+) -> np.ndarray:
     """Derivative along a straight line: d^k/dt^k of y(x + t v) at t = 0.
 
     Parameters
@@ -229,7 +239,7 @@ def directional_derivative(model, X, direction, order: int = 1) -> np.ndarray:
     return drop_output_axis(model, X, values)
 
 
-def biharmonic(model, X) -> np.ndarray:
+def biharmonic(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Laplacian of the Laplacian, ∇⁴y: the sum of ∂⁴y/∂x_i²∂x_j² over all i and j.
 
     Each pair of features is propagated by itself: the cost grows as the square of their number.

@@ -5,6 +5,8 @@ from numbers import Number
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing, check_array, get_tags
 from sklearn.utils.validation import validate_data
 
@@ -34,11 +36,11 @@ class Rows:
     numeric: np.ndarray
 
     @property
-    def axes(self):
+    def axes(self) -> np.ndarray:
         """Directions along the columns that hold numbers: (q, d)."""
         return np.eye(len(self.numeric))[self.numeric]
 
-    def jet(self, part, order, directions) -> RowsJet:
+    def jet(self, part: range, order: int, directions: np.ndarray) -> RowsJet:
         """The jet of some of the rows, moved along directions, (q, d) or for each row (q, n, d)."""
         rows = slice(part.start, part.stop)
         values = self.values[rows]
@@ -48,12 +50,12 @@ class Rows:
         return RowsJet(jet, _safe_indexing(self.source, rows), moved(directions), self.numeric)
 
 
-def moved(directions):
+def moved(directions: np.ndarray) -> np.ndarray:
     """Which columns directions (q, d) or (q, n, d) move at all."""
     return directions.reshape(-1, directions.shape[-1]).any(axis=0)
 
 
-def check_places(X) -> None:
+def check_places(X: ArrayLike) -> None:
     """Raise a ValueError for X that is one-dimensional or holds dates, and say what to do."""
     dtypes = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", ())
     if any(
@@ -71,7 +73,7 @@ def check_places(X) -> None:
         )
 
 
-def n_features(model):
+def n_features(model: BaseEstimator) -> int:
     """Number of features of X."""
     first = entrance(model)
     tags = get_tags(first).input_tags
@@ -80,12 +82,12 @@ def n_features(model):
     return first.n_features_in_
 
 
-def branches(model) -> bool:
+def branches(model: BaseEstimator) -> bool:
     """Whether a model sends the columns of X different ways, so that some may hold no numbers."""
     return hasattr(entrance(model), "transformers_")
 
 
-def validate_rows(model, X) -> Rows:
+def validate_rows(model: BaseEstimator, X: ArrayLike | Rows) -> Rows:
     """X as float64 numbers of the model's features; missing ones only where the model takes them.
 
     A model that takes them fills them in before any rule that could not. Columns of text, of

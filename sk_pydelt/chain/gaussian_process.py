@@ -1,5 +1,6 @@
 """The rules for Gaussian processes: their mean and the standard deviation of its derivatives."""
 
+from collections.abc import Callable
 from functools import singledispatch
 from math import comb, inf
 
@@ -19,7 +20,7 @@ __all__ = ["jet_kernel"]
 
 
 @singledispatch
-def jet_kernel(kernel):
+def jet_kernel(kernel: gp.Kernel) -> Callable[..., Jet]:
     """A kernel of `sklearn.gaussian_process` as a function of jets.
 
     Parameters

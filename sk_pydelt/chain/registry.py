@@ -1,11 +1,13 @@
 """The open tables of rules: which function passes a jet through which class of step."""
 
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import singledispatch, wraps
 from importlib import import_module
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from ..jets import Jet
 from .refusals import reason_against
@@ -78,7 +80,7 @@ def _open_table(default):
 
 
 @_open_table
-def propagate(step, jet: Jet) -> Jet:
+def propagate(step: BaseEstimator, jet: Jet) -> Jet:
     """Pass a jet through a fitted transformer or regressor.
 
     The rule is chosen by the class of `step`. A new one is registered with
@@ -113,7 +115,7 @@ def propagate(step, jet: Jet) -> Jet:
 
 
 @_open_table
-def propagate_transform(step, jet: Jet) -> Jet:
+def propagate_transform(step: BaseEstimator, jet: Jet) -> Jet:
     """Pass a jet through the `transform` of a fitted step that comes before others.
 
     Register a rule here, beside one of `propagate`, for a class that has both `predict` and
@@ -126,14 +128,14 @@ def propagate_transform(step, jet: Jet) -> Jet:
 
 
 @_open_table
-def propagate_inverse(step, jet: Jet) -> Jet:
+def propagate_inverse(step: BaseEstimator, jet: Jet) -> Jet:
     """Pass a jet through the `inverse_transform` of a fitted transformer; see `propagate`."""
     table, rule = "propagate_inverse", "rule(step, jet) returns a Jet"
     raise _no_rule(step, "The inverse of {name}", table, rule, "Use another y_scaler")
 
 
 @_open_table
-def propagate_std(step, jet: Jet, index) -> np.ndarray:
+def propagate_std(step: BaseEstimator, jet: Jet, index: tuple[int, ...]) -> np.ndarray:
     """Standard deviation of one partial derivative of what a fitted regressor predicts.
 
     Parameters
@@ -157,7 +159,9 @@ def propagate_std(step, jet: Jet, index) -> np.ndarray:
 
 
 @_open_table
-def propagate_sum_std(step, jet: Jet, index, weights) -> np.ndarray:
+def propagate_sum_std(
+    step: BaseEstimator, jet: Jet, index: tuple[int, ...], weights: np.ndarray
+) -> np.ndarray:
     r"""Standard deviation of weighted sums, over places, of one partial derivative.
 
     Of :math:`\sum_i c_{ki}\, \partial^\alpha f(x_i)` with the covariance between the places: what
@@ -187,7 +191,7 @@ def propagate_sum_std(step, jet: Jet, index, weights) -> np.ndarray:
 
 
 @_open_table
-def propagate_cov(step, jet: Jet, index) -> np.ndarray:
+def propagate_cov(step: BaseEstimator, jet: Jet, index: tuple[int, ...]) -> np.ndarray:
     """Covariance between places of one partial derivative of what a fitted regressor predicts.
 
     Parameters
@@ -213,7 +217,7 @@ def propagate_cov(step, jet: Jet, index) -> np.ndarray:
 
 
 @_open_table
-def predicts_1d(model) -> bool | None:
+def predicts_1d(model: BaseEstimator) -> bool | None:
     """Whether a fitted model's `predict` returns 1-D arrays, as it does after a fit to 1-D y.
 
     A rule tells it from the fitted state, without a prediction.
@@ -232,7 +236,7 @@ def predicts_1d(model) -> bool | None:
 
 
 @_open_table
-def entrance(model):
+def entrance(model: BaseEstimator) -> BaseEstimator:
     """The fitted step that X meets first in a model: it knows X's features and their names.
 
     Where that step is a "passthrough", a pipeline itself does not know them.
@@ -268,7 +272,7 @@ def _no_rule(step, subject, table, rule, way_out):
 
 
 @contextmanager
-def within(name):
+def within(name: str) -> Iterator[None]:
     """Put the name of a step before the message of a TypeError raised for it or inside it."""
     try:
         yield

@@ -1,5 +1,8 @@
 """The jet of X itself, which still knows the rows that it was made of."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
@@ -27,16 +30,16 @@ class RowsJet(Jet):
         Columns that hold numbers.
     """
 
-    def __init__(self, jet, source, moving, numeric):
+    def __init__(self, jet: Jet, source: Any, moving: np.ndarray, numeric: np.ndarray):
         super().__init__(jet.parts, jet.order, jet.n_variables)
         self.source, self.moving, self.numeric = source, moving, numeric
 
-    def columns(self, positions) -> "RowsJet":
+    def columns(self, positions: np.ndarray) -> "RowsJet":
         """Some of the columns, as a `RowsJet` again."""
         source = None if self.source is None else _safe_indexing(self.source, positions, axis=1)
         return RowsJet(self[:, positions], source, self.moving[positions], self.numeric[positions])
 
-    def held(self, transform, n_columns) -> Jet:
+    def held(self, transform: Callable, n_columns: int) -> Jet:
         """What a transform makes of these rows, as a constant."""
         made = np.empty((0, n_columns)) if self.source is None else transform(self.source)
         values = np.asarray(made.toarray() if issparse(made) else made, dtype=np.float64)

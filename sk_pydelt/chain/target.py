@@ -1,6 +1,7 @@
 """How a standard deviation passes back through the scaler of a target."""
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from ..jets import Jet
 from .registry import propagate_inverse
@@ -8,7 +9,7 @@ from .registry import propagate_inverse
 __all__ = ["output_factors"]
 
 
-def output_factors(scaler, n_outputs: int) -> np.ndarray:
+def output_factors(scaler: BaseEstimator, n_outputs: int) -> np.ndarray:
     """What the inverse of a scaler multiplies each output by, which may only be shifted besides.
 
     Parameters
