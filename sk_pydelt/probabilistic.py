@@ -3,8 +3,9 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,25 +26,35 @@ BLOCK_ROWS = 256  # rows whose roots of the covariance are held at once
 
 @dataclass(frozen=True)
 class Component:
-    """One Gaussian of a mixture, for n numbers of each of m outputs: mean + root @ z.
+    """One Gaussian of a mixture, for n numbers of each of m outputs: mean + jacobian @ factor @ z.
 
     Parameters
     ----------
     weight : float
         Its share of the mixture.
     mean : array of shape (n, m)
-    root : array of shape (n, m, r)
-        A square root of the covariance: z holds r standard normal numbers, the same for all n and
-        all m. What belongs to a row must not depend on which other rows there are.
+    jacobian : array of shape (n, m, P)
+        Derivatives by the P parameters of the model. What belongs to a row must not depend on which
+        other rows there are.
+    factor : array of shape (P, r), or what multiplies as one from either side
+        A square root of the parameters' covariance: z holds r standard normal numbers, the same for
+        all n and all m.
     """
 
     weight: float
     mean: np.ndarray
-    root: np.ndarray
+    jacobian: np.ndarray
+    factor: Any
+
+    @cached_property
+    def root(self) -> np.ndarray:
+        """A square root (n, m, r) of the covariance of the n numbers."""
+        return self.jacobian @ self.factor
 
     def sums(self, weights: np.ndarray) -> "Component":
         """That of weighted sums over the n numbers, with weights (k, n): k numbers."""
-        return Component(self.weight, weights @ self.mean, np.tensordot(weights, self.root, 1))
+        jacobian = np.tensordot(weights, self.jacobian, 1)
+        return Component(self.weight, weights @ self.mean, jacobian, self.factor)
 
 
 class ProbabilisticInterpolator(BaseInterpolator):
@@ -68,7 +79,7 @@ class ProbabilisticInterpolator(BaseInterpolator):
         """The distribution of one partial derivative at the places of a jet, all scaled.
 
         The orders in `index` are those by the jet's variables. As many components of the same
-        weights, and roots of as many columns, must come for whatever rows.
+        weights and factors must come for whatever rows.
         """
 
     @abstractmethod
@@ -243,7 +254,9 @@ def _blocks(step, jet, index) -> Iterator[tuple[slice, list[Component]]]:
 def _added(left, right):
     """The mixture of sums of numbers."""
     pairs = zip(left, right)
-    return [Component(a.weight, a.mean + b.mean, a.root + b.root) for a, b in pairs]
+    return [
+        Component(a.weight, a.mean + b.mean, a.jacobian + b.jacobian, a.factor) for a, b in pairs
+    ]
 
 
 def _joined(blocks):
@@ -252,7 +265,8 @@ def _joined(blocks):
         Component(
             some[0].weight,
             np.concatenate([part.mean for part in some]),
-            np.concatenate([part.root for part in some]),
+            np.concatenate([part.jacobian for part in some]),
+            some[0].factor,
         )
         for some in zip(*blocks)
     ]
@@ -283,16 +297,17 @@ def _covariance(parts):
 
 
 def _draws(parts, n_samples, rng):
-    """Standard normal numbers (r, k) for the k draws of each component, and an order of all."""
+    """Deviations (P, k) of the parameters for the draws of each component, and an order of all."""
     counts = rng.multinomial(n_samples, [part.weight for part in parts])
-    sizes = [(part.root.shape[2], count) for part, count in zip(parts, counts)]
-    return [rng.standard_normal(size) for size in sizes], rng.permutation(n_samples)
+    pairs = zip((part.factor for part in parts), counts)
+    drawn = [factor @ rng.standard_normal((factor.shape[1], count)) for factor, count in pairs]
+    return drawn, rng.permutation(n_samples)
 
 
-def _functions(step, jet, index, numbers, order):
+def _functions(step, jet, index, deviations, order):
     """A derivative of the functions drawn, in units of y: (n, m, n_samples)."""
     parts = _mixture(step, jet, index)
-    drawn = [part.mean[..., None] + part.root @ z for part, z in zip(parts, numbers)]
+    drawn = [part.mean[..., None] + part.jacobian @ d for part, d in zip(parts, deviations)]
     mean, average = _mean(parts), propagate(step, jet).partial(index)
     changes = np.concatenate(drawn, axis=2)[..., order] - mean[..., None]
     return average[..., None] + output_factors(step.y_scaler_, mean.shape[1])[:, None] * changes

@@ -45,8 +45,10 @@ class BayesianLine(ProbabilisticInterpolator):
 
     def _mixture_scaled(self, jet, index):
         design, m = self._design(jet).partial(index), self.coef_.shape[1]
-        root = np.einsum("np,oq->nopq", design @ self.root_, np.eye(m))  # outputs are independent
-        return [Component(1.0, design @ self.coef_, root.reshape(len(design), m, -1))]
+        jacobian = np.einsum("np,oq->noqp", design, np.eye(m))  # outputs are independent
+        factor = np.kron(np.eye(m), self.root_)
+        jacobian = jacobian.reshape(len(design), m, -1)
+        return [Component(1.0, design @ self.coef_, jacobian, factor)]
 
     def _noise_scaled(self):
         return np.full(self.coef_.shape[1], self.noise)
@@ -293,8 +295,8 @@ class Two(BayesianLine):
     def _mixture_scaled(self, jet, index):
         (part,) = super()._mixture_scaled(jet, index)
         return [
-            Component(0.25, 3 * part.mean, part.root),
-            Component(0.75, part.mean, part.root / 2),
+            Component(0.25, 3 * part.mean, part.jacobian, part.factor),
+            Component(0.75, part.mean, part.jacobian, part.factor / 2),
         ]
 
 

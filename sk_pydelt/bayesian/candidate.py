@@ -72,7 +72,8 @@ class Candidate:
         forward, y = self.problem.net.forward(self.fit.w, samples.jet), samples.targets
         with np.errstate(divide="ignore", invalid="ignore"):
             noise = 1 / (self.fit.beta * samples.counts)  # infinite where nothing is known
-            variance = posterior.variances(forward.jacobian().dense()).reshape(y.shape) + noise
+            root = forward.jacobian().dense() @ posterior.factor
+            variance = np.einsum("nr,nr->n", root, root).reshape(y.shape) + noise
             density = -0.5 * ((y - forward.columns()) ** 2 / variance + np.log(2 * pi * variance))
         return np.where(np.isfinite(noise), density, 0.0).sum(axis=1)
 

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..jets import Jet
 from ..jets.activations import ACTIVATIONS
+from ..jets.blocks import map_row_blocks
 from ..probabilistic import Component, ProbabilisticInterpolator
 from ..sobolev import SobolevInterpolator
 from .candidate import Candidate
@@ -17,6 +18,7 @@ from .selection import portfolio, race
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
+BLOCK_ROWS = 1024  # rows that pass through the nets at a time, so that they stay in the cache
 SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.piecewise_linear]
 
 
@@ -182,7 +184,10 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
             self.dy_noise_std_ = noise[0] if self._y_ndim == 1 else noise
 
     def _predict_scaled(self, X):
-        return self._propagate_scaled(Jet.constant(X, 0, 1)).value
+        def block(rows):
+            return self._propagate_scaled(Jet.constant(rows, 0, 1)).value
+
+        return map_row_blocks(block, X, BLOCK_ROWS)
 
     def _propagate_scaled(self, jet):
         first, *others = [net.propagate(jet) * w for w, net in zip(self._weights, self._nets)]
@@ -190,7 +195,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
 
     def _mixture_scaled(self, jet, index):
         pairs = zip(self._weights, self._nets)
-        return [Component(weight, *net.partial(jet, index)) for weight, net in pairs]
+        return [Component(weight, *net.partial(jet, index), net.factor) for weight, net in pairs]
 
     def _noise_scaled(self):
         return self._noise

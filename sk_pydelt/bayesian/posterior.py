@@ -51,35 +51,54 @@ class Posterior:
         return propagate(self.net.layers(self.w), self.net.activation, jet)
 
     @cached_property
-    def _spectrum(self):
-        """A^-½ (P,), V (P, r) and s (r,)."""
+    def factor(self) -> "CovarianceFactor":
+        """A square root of the weights' covariance."""
         problem = NetProblem(self.net, self.samples)
         fit = EvidenceFit(problem.at(self.w), self.alpha, self.beta)
         with one_blas_thread(problem.work):
             _, s, V = whitened_svd(problem, fit)
-        return self.alpha[problem.groups] ** -0.5, np.ascontiguousarray(V), s
-
-    def roots(self, jacobian: np.ndarray) -> np.ndarray:
-        """Square roots of the covariance of what has the Jacobian (..., P) by the weights.
-
-        Returns
-        -------
-        array of shape (..., r)
-            Its product with standard normal numbers (r,) is a draw, less the mean.
-        """
-        deviation, V, s = self._spectrum
-        z = (jacobian * deviation).reshape(-1, len(deviation))
-        inside = z @ V
-        found = inside / np.sqrt(1 + s**2)
-        if V.shape[1] < V.shape[0]:
-            found = np.concatenate([found, z - inside @ V.T], axis=1)
-        return found.reshape(*jacobian.shape[:-1], -1)
-
-    def variances(self, jacobian: np.ndarray) -> np.ndarray:
-        """Variances (...) of what has the Jacobian (..., P) by the weights."""
-        return (self.roots(jacobian) ** 2).sum(axis=-1)
+        return CovarianceFactor(self.alpha[problem.groups] ** -0.5, np.ascontiguousarray(V), s)
 
     def partial(self, jet: Jet, index: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """One partial derivative, (n, m), and the square roots of its covariance, (n, m, r)."""
+        """One partial derivative, (n, m), and its Jacobian by the weights, (n, m, P)."""
         forward = self.net.forward(self.w, jet)
-        return forward.result.partial(index), self.roots(forward.partial_jacobian(index))
+        return forward.result.partial(index), forward.partial_jacobian(index)
+
+
+class CovarianceFactor:
+    r"""The factor :math:`A^{-1/2}\,[\,V (1+s^2)^{-1/2},\; I - V V^T\,]`, as products with it.
+
+    Nothing in it cancels, however well the data determine the weights. Where V is square, its
+    second part is left out.
+
+    Parameters
+    ----------
+    deviation : array of shape (P,)
+        Standard deviation of each weight in the prior, A^-½.
+    V : array of shape (P, r), of orthonormal columns
+    s : array of shape (r,)
+    """
+
+    __array_ufunc__ = None  # array @ factor is ours to answer
+
+    def __init__(self, deviation: np.ndarray, V: np.ndarray, s: np.ndarray):
+        self.deviation, self.V, self.shrink = deviation, V, 1 / np.sqrt(1 + s**2)
+        n_weights, rank = V.shape
+        self.shape = n_weights, rank if rank == n_weights else rank + n_weights
+
+    def __rmatmul__(self, jacobian: np.ndarray) -> np.ndarray:
+        """A Jacobian (..., P) by the weights times the factor."""
+        z = (jacobian * self.deviation).reshape(-1, len(self.deviation))
+        inside = z @ self.V
+        found = inside * self.shrink
+        if found.shape[1] < self.shape[1]:
+            found = np.concatenate([found, z - inside @ self.V.T], axis=1)
+        return found.reshape(*jacobian.shape[:-1], self.shape[1])
+
+    def __matmul__(self, z: np.ndarray) -> np.ndarray:
+        """The factor times standard normal numbers (r, k): deviations of the weights, (P, k)."""
+        first, rest = np.split(z, [len(self.shrink)])
+        total = self.V @ (first * self.shrink[:, None])
+        if len(rest):
+            total = total + rest - self.V @ (self.V.T @ rest)
+        return total * self.deviation[:, None]

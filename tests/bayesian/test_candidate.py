@@ -56,7 +56,9 @@ def test_log_densities_are_those_of_the_mean_and_the_variances_of_net_and_noise(
     net.run(30)
     weight = np.array([1.0, 2.0, 0.0, 1.0])
     found = net.log_densities(Samples(X[8:], Y[8:], weight))
-    mean, root = net.posterior().partial(Jet.variables(X[8:], 0), (0, 0))
+    posterior = net.posterior()
+    mean, jacobian = posterior.partial(Jet.variables(X[8:], 0), (0, 0))
+    root = jacobian @ posterior.factor
     with np.errstate(divide="ignore"):
         noise = 1 / (net.fit.beta * weight[:, None])
     std = np.sqrt((root**2).sum(axis=-1) + noise)

@@ -148,7 +148,8 @@ def test_the_variance_is_that_of_the_mixture_of_nets():
     far = np.linspace(-3, 9, 24)[:, None]
     jet = Jet.variables(model.x_scaler_.transform(far), 1)
     means = np.array([net.propagate(jet).partial((1,)) for net in model._nets])
-    variances = np.array([(net.partial(jet, (1,))[1] ** 2).sum(axis=-1) for net in model._nets])
+    roots = [net.partial(jet, (1,))[1] @ net.factor for net in model._nets]
+    variances = np.array([(root**2).sum(axis=-1) for root in roots])
     assert len(means) > 2
     second = np.average(means**2 + variances, axis=0, weights=model._weights)
     expected = np.sqrt(second - np.average(means, axis=0, weights=model._weights) ** 2)
