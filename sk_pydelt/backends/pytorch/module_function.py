@@ -8,6 +8,7 @@ import torch
 from ...jets import Jet
 from ...jets.jacobian import DenseJacobian
 from .arrays import as_array
+from .turns import TURN
 
 __all__ = ["ModuleFunction", "with_slopes"]
 
@@ -20,7 +21,8 @@ def with_slopes(
     """Values (n, m) of a function of rows, with slopes along directions (n, d, p) beside them."""
     if directions is None:
         return function(X)
-    pairs = [torch.func.jvp(function, (X,), (v,)) for v in directions.unbind(1)]
+    with TURN:
+        pairs = [torch.func.jvp(function, (X,), (v,)) for v in directions.unbind(1)]
     return torch.cat([pairs[0][0], *(slope for _, slope in pairs)], dim=1)
 
 
@@ -79,4 +81,5 @@ class ModulePass:
 
         rows = (self.X,) if self.directions is None else (self.X, self.directions)
         function = torch.func.vmap(torch.func.jacrev(row), in_dims=(None, *(0 for _ in rows)))
-        return DenseJacobian(as_array(function(self.w, *rows).flatten(0, 1)))
+        with TURN:
+            return DenseJacobian(as_array(function(self.w, *rows).flatten(0, 1)))

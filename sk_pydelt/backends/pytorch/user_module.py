@@ -13,6 +13,7 @@ from ..training import require_one_net
 from .batches import Rows
 from .module_function import ModuleFunction, with_slopes
 from .net_kind import NetKind
+from .turns import TURN
 
 __all__ = ["UserModule"]
 
@@ -86,7 +87,8 @@ class UserModule(NetKind):
         t = torch.zeros(q, dtype=jet.value.dtype, device=jet.value.device)
         parts = []
         for k, function in enumerate(functions):
-            tensor = torch.func.vmap(function, in_dims=(0, None))(coefficients, t)[:n]
+            with TURN:
+                tensor = torch.func.vmap(function, in_dims=(0, None))(coefficients, t)[:n]
             parts.append(torch.stack([_entry(tensor, alpha) for alpha in multi_indices(q, k)]))
         return Jet(parts, jet.order, q)
 

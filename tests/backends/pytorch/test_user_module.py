@@ -1,6 +1,7 @@
 """A user's own module in the PyTorch backend: built, trained, differentiated, refused."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -105,3 +106,23 @@ def test_a_module_refuses_the_parameters_of_the_built_in_layers(data, options):
 def test_something_else_than_a_callable_is_refused(data):
     with pytest.raises(ValueError, match="'module'.*callable"):
         small(module="mlp").fit(*data)
+
+
+def test_derivatives_in_threads_are_those_of_one_thread(data):
+    """Eight estimators, differentiated and fitted to known slopes side by side."""
+    X, y = data
+    slopes = np.full((*y.shape, 2), np.nan)
+    slopes[:5] = 0.5
+    nets = [small(module=plain, random_state=seed).fit(X, y) for seed in range(4)]
+    known = {"module": plain, "solver": "lm", "epochs": 3}
+    tasks = [lambda net=net: net.jacobian(X) for net in nets] * 3
+    tasks += [lambda net=net: net.differentiate(2)(X) for net in nets] * 3
+    tasks += [lambda seed=seed: _slopes_fit(X, y, slopes, known, seed) for seed in range(8)]
+    alone = [task() for task in tasks]
+    with ThreadPoolExecutor(8) as pool:
+        for found, expected in zip(pool.map(lambda task: task(), tasks), alone):
+            assert_array_equal(found, expected)
+
+
+def _slopes_fit(X, y, slopes, options, seed):
+    return small(**options, random_state=seed).fit(X, y, dy=slopes).predict(X)

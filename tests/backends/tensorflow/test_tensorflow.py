@@ -261,7 +261,7 @@ def test_a_whole_weight_counts_as_copies():
 
 def test_learns_a_curve_and_its_slope():
     x = np.linspace(-1, 1, 100)[:, None]
-    net = make(hidden_layers=(64, 32), epochs=4000).fit(X1, Y1)
+    net = make(hidden_layers=(64, 32), epochs=8000).fit(X1, Y1)
     assert_allclose(net.predict(x), np.sin(3 * x[:, 0]), atol=0.01)
     assert_allclose(net.differentiate(1)(x), 3 * np.cos(3 * x[:, 0]), atol=0.3)
 
