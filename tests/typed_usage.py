@@ -12,9 +12,11 @@ from sk_pydelt import (
     SplineInterpolator,
     average_marginal_effects,
     curl,
+    derivatives,
     differentiate,
     gradient,
     hessian,
+    integrate,
     jacobian,
     laplacian,
 )
