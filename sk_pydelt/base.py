@@ -138,9 +138,24 @@ class DifferentiableMixin:
         """Derivatives averaged over rows; see `sk_pydelt.average_marginal_effects`."""
         return calculus.average_marginal_effects(self, X, sample_weight=sample_weight)
 
+    @overload
+    def integrate(
+        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: Literal[False] = False
+    ) -> float | np.ndarray: ...
+
+    @overload
+    def integrate(
+        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: Literal[True]
+    ) -> tuple[float | np.ndarray, float | np.ndarray]: ...
+
+    @overload
+    def integrate(
+        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: bool
+    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]: ...
+
     def integrate(
         self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: bool = False
-    ) -> float | np.ndarray | tuple:
+    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]:
         """Integral of a curve from a to b; see `sk_pydelt.integrate`."""
         return calculus.integrate(self, a, b, tol=tol, return_std=return_std)
 

@@ -17,9 +17,10 @@ pydelt                           here
 Windows (``window_func``) and stochastic links have no counterpart.
 """
 
+from collections.abc import Callable
 from functools import partial, wraps
 from numbers import Integral
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -63,7 +64,7 @@ def _like(X, values):
     return values[0] if values.ndim > 1 else float(values[0])
 
 
-def _pydelt_names(init, **ours):
+def _pydelt_names(init: Callable[..., None], **ours: str) -> Callable[..., None]:
     """An __init__ that takes parameters by pydelt's names too; ours[theirs] is the one set.
 
     Its signature, and so `get_params` and `clone`, stays that of `init`.
@@ -202,9 +203,10 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
     (3,)
     """
 
-    __init__ = _pydelt_names(
-        neural.NeuralNetworkInterpolator.__init__, framework="backend", dropout="dropout_rate"
-    )
+    @partial(_pydelt_names, framework="backend", dropout="dropout_rate")
+    @wraps(neural.NeuralNetworkInterpolator.__init__)
+    def __init__(self, *args: Any, **parameters: Any) -> None:
+        super().__init__(*args, **parameters)
 
     def fit(
         self,
