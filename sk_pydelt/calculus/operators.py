@@ -311,7 +311,7 @@ def biharmonic(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """
     rows = _enter(model, X, 4)
     axes = rows.axes
-    pure = [evaluate(model, rows, 4, lambda j: j.partial((4,)), axis[None]) for axis in axes]
+    pure = (evaluate(model, rows, 4, lambda j: j.partial((4,)), axis[None]) for axis in axes)
     total = np.asarray(sum(pure))
     for i, j in combinations(range(len(axes)), 2):
         total += 2 * evaluate(model, rows, 4, lambda jet: jet.partial((2, 2)), axes[[i, j]])
