@@ -1,9 +1,9 @@
 """What every interpolator shares: validation, scaling, shapes and the methods of calculus."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,9 +24,16 @@ from .jets import Jet
 from .jets.blocks import map_row_blocks
 from .samples import Samples
 
-__all__ = ["BaseInterpolator", "DifferentiableMixin"]
+__all__ = ["BaseInterpolator", "DifferentiableMixin", "validated"]
 
 PREDICT_ROWS = 65_536  # rows predicted at a time: bounds the memory beside X and the result
+
+Fit = TypeVar("Fit", bound=Callable)
+
+
+def validated(fit: Fit) -> Fit:
+    """A `fit` before which parameters are checked, as scikit-learn does it; its type stays."""
+    return _fit_context(prefer_skip_nested_validation=True)(fit)
 
 
 class DifferentiableMixin:
@@ -36,17 +43,54 @@ class DifferentiableMixin:
         """A derivative as a function of X; see `sk_pydelt.differentiate`."""
         return calculus.differentiate(self, order)
 
+    @overload
+    def gradient(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def gradient(
+        self, X: ArrayLike, return_std: Literal[True]
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def gradient(
+        self, X: ArrayLike, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
     def gradient(
         self, X: ArrayLike, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """First derivatives of the single output, (n, d); see `sk_pydelt.gradient`."""
         return calculus.gradient(self, X, return_std)
 
+    @overload
+    def jacobian(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def jacobian(
+        self, X: ArrayLike, return_std: Literal[True]
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def jacobian(
+        self, X: ArrayLike, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
     def jacobian(
         self, X: ArrayLike, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """First derivatives of all outputs, (n, m, d); see `sk_pydelt.jacobian`."""
         return calculus.jacobian(self, X, return_std)
+
+    @overload
+    def hessian(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def hessian(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def hessian(
+        self, X: ArrayLike, return_std: bool
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
     def hessian(
         self, X: ArrayLike, return_std: bool = False
@@ -84,7 +128,7 @@ class DifferentiableMixin:
         """Laplacian of the Laplacian, (n,) or (n, m); see `sk_pydelt.biharmonic`."""
         return calculus.biharmonic(self, X)
 
-    def derivatives(self, X: ArrayLike, orders: Sequence[calculus.Order]) -> list:
+    def derivatives(self, X: ArrayLike, orders: Sequence[calculus.Order]) -> list[np.ndarray]:
         """Several mixed partials, each (n,) or (n, m); see `sk_pydelt.derivatives`."""
         return calculus.derivatives(self, X, orders)
 
@@ -94,9 +138,24 @@ class DifferentiableMixin:
         """Derivatives averaged over rows; see `sk_pydelt.average_marginal_effects`."""
         return calculus.average_marginal_effects(self, X, sample_weight=sample_weight)
 
+    @overload
+    def integrate(
+        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: Literal[False] = False
+    ) -> float | np.ndarray: ...
+
+    @overload
+    def integrate(
+        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: Literal[True]
+    ) -> tuple[float | np.ndarray, float | np.ndarray]: ...
+
+    @overload
+    def integrate(
+        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: bool
+    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]: ...
+
     def integrate(
         self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: bool = False
-    ) -> float | np.ndarray | tuple:
+    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]:
         """Integral of a curve from a to b; see `sk_pydelt.integrate`."""
         return calculus.integrate(self, a, b, tol=tol, return_std=return_std)
 
@@ -129,7 +188,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
     def _propagate_scaled(self, jet: Jet) -> Jet:
         """The jet of the fitted function, (n, q), from that of its scaled input, (n, p)."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @validated
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the function to samples.
 

@@ -7,9 +7,10 @@
 
 import pickle
 import warnings
+from collections.abc import Callable, Iterable
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
@@ -25,7 +26,9 @@ N_FEATURES = 2
 FIRST_ORDER, SECOND_ORDER = 1e-6, 1e-5  # agreement with differences, relative to the largest slope
 
 
-def check_differentiable(estimator, *, checks=None) -> None:
+def check_differentiable(
+    estimator: BaseEstimator, *, checks: Iterable[Callable[[BaseEstimator], None]] | None = None
+) -> None:
     """Run all checks on an estimator that has, or is made of steps that have, rules.
 
     It is cloned and fitted to 40 rows of two features between 0.5 and 2.5, and a positive smooth
@@ -47,7 +50,7 @@ def check_differentiable(estimator, *, checks=None) -> None:
         check(estimator)
 
 
-def parametrize_with_checks(estimators):
+def parametrize_with_checks(estimators: Iterable[BaseEstimator]) -> Callable:
     """A pytest decorator that runs each check on each estimator as a test of its own.
 
     Examples
@@ -99,7 +102,7 @@ def _hessian(model, X):
         return hessian(model, X).reshape(len(X), -1, N_FEATURES, N_FEATURES)
 
 
-def check_shapes(estimator):
+def check_shapes(estimator: BaseEstimator) -> None:
     """Each call has the shape of the table of conventions, for 1-D and 2-D y."""
     X, _ = _samples(n_rows=7)
     several = hasattr(estimator, "predict") and get_tags(estimator).target_tags.multi_output
@@ -117,7 +120,7 @@ def check_shapes(estimator):
             assert found.shape == shape, f"{name} has shape {found.shape} instead of {shape}"
 
 
-def check_dtype(estimator):
+def check_dtype(estimator: BaseEstimator) -> None:
     """Derivatives are finite float64."""
     X, _ = _samples()
     model = _fitted(estimator)
@@ -126,7 +129,7 @@ def check_dtype(estimator):
         assert np.isfinite(found).all(), "a derivative is not finite"
 
 
-def check_no_rows(estimator):
+def check_no_rows(estimator: BaseEstimator) -> None:
     """A jet without rows passes, with as many columns as the function has."""
     model = _fitted(estimator)
     expected = _function(model)(_samples()[0]).shape[1]
@@ -134,7 +137,7 @@ def check_no_rows(estimator):
     assert found == (0, expected), f"a jet without rows gives {found} instead of {(0, expected)}"
 
 
-def check_value(estimator):
+def check_value(estimator: BaseEstimator) -> None:
     """The value of the jet is what the model computes."""
     X, _ = _samples()
     model = _fitted(estimator)
@@ -152,7 +155,13 @@ def _differences(function, X, axis, step):
     return (16 * first[1] - first[0]) / 15, abs(first[1] - first[0])
 
 
-def assert_slopes(function, found, X, tolerance, step=1e-2) -> None:
+def assert_slopes(
+    function: Callable[[np.ndarray], np.ndarray],
+    found: np.ndarray,
+    X: np.ndarray,
+    tolerance: float,
+    step: float = 1e-2,
+) -> None:
     """Compare derivatives with finite differences where these are themselves exact enough.
 
     Parameters
@@ -177,7 +186,7 @@ def assert_slopes(function, found, X, tolerance, step=1e-2) -> None:
         assert error < tolerance, f"axis {axis} differs from finite differences by {error:.1e}"
 
 
-def check_finite_differences(estimator):
+def check_finite_differences(estimator: BaseEstimator) -> None:
     """First and second derivatives agree with differences of the model and of the first."""
     X = np.random.RandomState(1).uniform(0.6, 2.4, (30, N_FEATURES))  # not the samples
     model = _fitted(estimator)
@@ -185,7 +194,7 @@ def check_finite_differences(estimator):
     assert_slopes(lambda rows: jacobian(model, rows), _hessian(model, X), X, SECOND_ORDER)
 
 
-def check_hessian_symmetry(estimator):
+def check_hessian_symmetry(estimator: BaseEstimator) -> None:
     """Mixed derivatives don't depend on their order, and agree with the mixed partial alone."""
     X, _ = _samples()
     model = _fitted(estimator)
@@ -198,7 +207,7 @@ def check_hessian_symmetry(estimator):
     assert error <= 1e-9 * max(abs(H).max(), 1e-300), f"two ways to ∂²y/∂x₀∂x₁: {error:.1e} apart"
 
 
-def check_rescaling(estimator):
+def check_rescaling(estimator: BaseEstimator) -> None:
     """In other units of X and y, through scalers, a derivative is the same but for the units."""
     if not hasattr(estimator, "predict"):
         return
@@ -218,7 +227,7 @@ def check_rescaling(estimator):
     assert error <= 1e-9 * size, f"a change of units changes the Jacobian by {error / size:.1e}"
 
 
-def check_row_blocks(estimator):
+def check_row_blocks(estimator: BaseEstimator) -> None:
     """Many rows at once give what each gives by itself."""
     X, _ = _samples(n_rows=BLOCK_ROWS + 3)
     model = _fitted(estimator)
@@ -229,14 +238,14 @@ def check_row_blocks(estimator):
     assert error <= 1e-9 * max(abs(expected).max(), 1e-300), f"rows depend on others: {error:.1e}"
 
 
-def check_clone(estimator):
+def check_clone(estimator: BaseEstimator) -> None:
     """A clone, fitted to the same data, has the same derivatives."""
     X, _ = _samples()
     twins = [jacobian(_fitted(estimator), X) for _ in range(2)]
     assert (twins[0] == twins[1]).all(), "a clone fitted to the same data has other derivatives"
 
 
-def check_pickle(estimator):
+def check_pickle(estimator: BaseEstimator) -> None:
     """A derivative that went through pickle is the same function."""
     X, _ = _samples()
     derivative = differentiate(_fitted(estimator))

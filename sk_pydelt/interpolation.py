@@ -17,9 +17,10 @@ pydelt                           here
 Windows (``window_func``) and stochastic links have no counterpart.
 """
 
+from collections.abc import Callable
 from functools import partial, wraps
 from numbers import Integral
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +30,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from . import neural, spline
+from .base import BaseInterpolator
 from .calculus import Derivative, Order
 
 __all__ = ["CurveDerivative", "NeuralNetworkInterpolator", "SplineInterpolator"]
@@ -62,7 +64,7 @@ def _like(X, values):
     return values[0] if values.ndim > 1 else float(values[0])
 
 
-def _pydelt_names(init, **ours):
+def _pydelt_names(init: Callable[..., None], **ours: str) -> Callable[..., None]:
     """An __init__ that takes parameters by pydelt's names too; ours[theirs] is the one set.
 
     Its signature, and so `get_params` and `clone`, stays that of `init`.
@@ -92,7 +94,7 @@ class CurveDerivative:
         indices of some.
     """
 
-    def __init__(self, derivative: Derivative, mask: ArrayLike | None = None):
+    def __init__(self, derivative: Derivative, mask: ArrayLike | None = None) -> None:
         self.derivative = derivative
         self.mask = None if mask is None else _check_mask(mask)
 
@@ -142,10 +144,10 @@ def _pick(rows, mask):
     return _safe_indexing(rows, mask)
 
 
-class _CurveMixin:
+class _CurveMixin(BaseInterpolator):
     """Curves and scalars for a strict interpolator: put before its class."""
 
-    def predict(self, X: ArrayLike) -> float | np.ndarray:
+    def predict(self, X: ArrayLike) -> float | np.ndarray:  # type: ignore[override]
         """Values of the fitted function: a float for a number, else an array with a row for each.
 
         Parameters
@@ -160,7 +162,9 @@ class _CurveMixin:
         _check_curve(X, self)
         return _like(X, super().predict(_column(X)))
 
-    def differentiate(self, order: Order = 1, mask: ArrayLike | None = None) -> CurveDerivative:
+    def differentiate(  # type: ignore[override]
+        self, order: Order = 1, mask: ArrayLike | None = None
+    ) -> CurveDerivative:
         """A derivative as a function of places along the curve; see `sk_pydelt.differentiate`.
 
         Parameters
@@ -199,9 +203,10 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
     (3,)
     """
 
-    __init__ = _pydelt_names(
-        neural.NeuralNetworkInterpolator.__init__, framework="backend", dropout="dropout_rate"
-    )
+    @partial(_pydelt_names, framework="backend", dropout="dropout_rate")
+    @wraps(neural.NeuralNetworkInterpolator.__init__)
+    def __init__(self, *args: Any, **parameters: Any) -> None:
+        super().__init__(*args, **parameters)
 
     def fit(
         self,
@@ -266,7 +271,7 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         degree: int = 5,
         x_scaler: BaseEstimator | str | None = None,
         y_scaler: BaseEstimator | str | None = None,
-    ):
+    ) -> None:
         super().__init__(smoothing, degree, x_scaler, y_scaler)
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -286,7 +291,7 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         super().fit(X, y, sample_weight)  # checks everything, and is all there is for None and 0
         if self.smoothing:
             fitted = self._smooth_to(self.smoothing, X, y, sample_weight)
-            vars(self).update(vars(fitted) | self.get_params(deep=False))
+            self.__dict__.update(vars(fitted) | self.get_params(deep=False))
         return self
 
     def _smooth_to(self, s, X, y, sample_weight):

@@ -181,7 +181,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         dtype: str = "float64",
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
-    ):
+    ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
         self.solver = solver

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -96,6 +96,26 @@ class ProbabilisticInterpolator(BaseInterpolator):
         noise = self._noise_scaled()
         return self._each_output(noise * self._units_of_y(len(noise)))
 
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: Literal[False] = False, return_cov: Literal[False] = False
+    ) -> np.ndarray: ...
+
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: Literal[True], return_cov: Literal[False] = False
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: Literal[False] = False, *, return_cov: Literal[True]
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
     def predict(
         self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -139,19 +159,19 @@ class ProbabilisticInterpolator(BaseInterpolator):
         ((50, 50), True)
         """
         check_one_spread(return_std, return_cov)
-        X = self._checked(X)
-        values = self._values(X)
+        places = self._checked(X)
+        values = self._values(places)
         if not (return_std or return_cov):
             return values
-        function = (0,) * X.shape[1]
+        function = (0,) * places.shape[1]
         if return_cov:
-            cov = propagate_cov(self, Jet.variables(X, 0), function)
+            cov = propagate_cov(self, Jet.variables(places, 0), function)
             return values, cov[..., 0] if self._y_ndim == 1 else cov
 
         def block(rows):
             return propagate_std(self, Jet.variables(rows, 0), function)
 
-        std = map_row_blocks(block, X, BLOCK_ROWS)
+        std = map_row_blocks(block, places, BLOCK_ROWS)
         return values, std[:, 0] if self._y_ndim == 1 else std
 
     def sample(
@@ -186,14 +206,14 @@ class ProbabilisticInterpolator(BaseInterpolator):
         TypeError
             A `y_scaler` that does more than scale and shift each output alone.
         """
-        X, index = self._checked(X), self._index(order)
-        first = _mixture(self, Jet.variables(X[:1], sum(index)), index)
+        places, index = self._checked(X), self._index(order)
+        first = _mixture(self, Jet.variables(places[:1], sum(index)), index)
         draws = _draws(first, n_samples, check_random_state(random_state))
 
         def block(rows):
             return _functions(self, Jet.variables(rows, sum(index)), index, *draws)
 
-        samples = map_row_blocks(block, X, BLOCK_ROWS).transpose(2, 0, 1)
+        samples = map_row_blocks(block, places, BLOCK_ROWS).transpose(2, 0, 1)
         return samples[..., 0] if self._y_ndim == 1 else samples
 
     def _index(self, order):

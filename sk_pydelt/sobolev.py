@@ -6,10 +6,10 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array
 
-from .base import BaseInterpolator
+from .base import BaseInterpolator, validated
 from .chain import propagate
 from .jets import Jet
 from .samples import Slopes
@@ -76,7 +76,7 @@ class SobolevInterpolator(BaseInterpolator):
     Its hook `_fit_scaled` finds them in the `slopes` of its samples, None where there are none.
     """
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @validated
     def fit(
         self,
         X: ArrayLike,
@@ -138,14 +138,15 @@ class SobolevInterpolator(BaseInterpolator):
         array([ 1.    , -0.4161, -0.6536])
         """
         with self._all_or_nothing():
-            X, y, sample_weight, kept = self._samples(X, y, sample_weight)
+            places, values, weight, kept = self._samples(X, y, sample_weight)
             _check_dy_weight(dy_weight, dy)
             if dy is not None:
-                n = len(kept) if isinstance(kept, np.ndarray) else len(X)
-                dy = _check_dy(dy, n, y.shape[1], X.shape[1], self._y_ndim)[kept]
-            samples = self._scale(X, y, sample_weight)
+                n = len(kept) if isinstance(kept, np.ndarray) else len(places)
+                known = _check_dy(dy, n, values.shape[1], places.shape[1], self._y_ndim)[kept]
+            samples = self._scale(places, values, weight)
             if dy is not None:
                 scalers = self.x_scaler_, self.y_scaler_
-                samples = replace(samples, slopes=scaled_slopes(dy, X, y, *scalers, dy_weight))
+                slopes = scaled_slopes(known, places, values, *scalers, dy_weight)
+                samples = replace(samples, slopes=slopes)
             self._fit_scaled(samples)
         return self

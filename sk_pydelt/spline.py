@@ -82,7 +82,7 @@ class PolyharmonicSpline:
         origin: np.ndarray,
         tail: np.ndarray,
         degree: int,
-    ):
+    ) -> None:
         self.centres = centres
         self.coefficients = coefficients
         self.origin = origin
@@ -211,7 +211,7 @@ class SplineInterpolator(BaseInterpolator):
         degree: int = 3,
         x_scaler: BaseEstimator | str | None = None,
         y_scaler: BaseEstimator | str | None = None,
-    ):
+    ) -> None:
         self.smoothing = smoothing
         self.degree = degree
         self.x_scaler = x_scaler

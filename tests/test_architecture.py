@@ -210,6 +210,73 @@ def test_no_function_body_is_above_40_lines(name):
     assert not long
 
 
+def _public_functions(node, within=""):
+    """Pairs (dotted name, function) of what users may call of a module or class, and __init__."""
+    for child in node.body:
+        if isinstance(child, ast.ClassDef) and _is_public(child.name):
+            yield from _public_functions(child, f"{within}{child.name}.")
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and _is_public(child.name):
+            yield f"{within}{child.name}", child
+
+
+def _is_public(name):
+    return not name.startswith("_") or name in ("__init__", "__call__")
+
+
+def _without_annotation(function, is_method):
+    """Names of the parameters without an annotation, but for `self`; and "return"."""
+    a = function.args
+    placed = [*a.posonlyargs, *a.args][is_method and not _is_static(function) :]
+    named = [*placed, *a.kwonlyargs, *filter(None, [a.vararg, a.kwarg])]
+    if function.name == "__init__" and not named:
+        return []
+    bare = [parameter.arg for parameter in named if parameter.annotation is None]
+    return bare if function.returns is not None else [*bare, "return"]
+
+
+def _is_static(function):
+    return any(ast.unparse(decorator) == "staticmethod" for decorator in function.decorator_list)
+
+
+@each_module
+def test_public_functions_are_annotated(name):
+    missing = {
+        where: found
+        for where, function in _public_functions(_tree(name))
+        if (found := _without_annotation(function, is_method="." in where))
+    }
+    assert not missing
+
+
+def test_what_is_annotated():
+    code = """
+def whole(a: int, *b: int, c: int = 1, **d: int) -> None: ...
+def bare(a, *b, c, **d): ...
+def _private(a): ...
+class Public:
+    def __init__(self, a: int): ...
+    def __call__(self) -> int: ...
+    def method(self, a: int, b) -> int:
+        def nested(c): ...
+    @staticmethod
+    def static(a) -> int: ...
+class _Private:
+    def method(self, a): ...
+"""
+    found = {
+        where: _without_annotation(function, "." in where)
+        for where, function in _public_functions(ast.parse(code))
+    }
+    assert found == {
+        "whole": [],
+        "bare": ["a", "c", "b", "d", "return"],
+        "Public.__init__": ["return"],
+        "Public.__call__": [],
+        "Public.method": ["b"],
+        "Public.static": ["a"],
+    }
+
+
 def _overrides(module):
     """Triples (name, method, parent's method) of what a module's classes override of ours."""
     for cls in vars(module).values():

@@ -12,12 +12,15 @@ from sk_pydelt import (
     SplineInterpolator,
     average_marginal_effects,
     curl,
+    derivatives,
     differentiate,
     gradient,
     hessian,
+    integrate,
     jacobian,
     laplacian,
 )
+from sk_pydelt import interpolation as dropin
 
 t = np.linspace(0, 6, 40).reshape(-1, 1)
 y = np.sin(t).ravel()
@@ -46,3 +49,23 @@ assert_type(laplacian(net, t), np.ndarray)
 assert_type(curl(net, t), np.ndarray)
 assert_type(net.gradient(t), np.ndarray)
 assert_type(average_marginal_effects(net, t), MarginalEffects)
+
+Number = float | np.ndarray
+assert_type(derivatives(net, t, [(1,), (2,)]), list[np.ndarray])
+assert_type(net.derivatives(t, [(1,), (2,)]), list[np.ndarray])
+assert_type(integrate(net, 0, 1), Number)
+assert_type(integrate(bayes, 0, [1, 2], return_std=True), tuple[Number, Number])
+assert_type(net.integrate(0, 1), Number)
+assert_type(bayes.integrate(0, [1, 2], return_std=True), tuple[Number, Number])
+
+x = t.ravel()
+curve = assert_type(dropin.SplineInterpolator(k=3).fit(x, y), dropin.SplineInterpolator)
+dropin_net = assert_type(
+    dropin.NeuralNetworkInterpolator([8], framework="pytorch").fit(x, y),
+    dropin.NeuralNetworkInterpolator,
+)
+assert_type(curve.predict(1.0), Number)
+assert_type(dropin_net.predict(x), Number)
+speed = assert_type(curve.differentiate(1, mask=[0, 2]), dropin.CurveDerivative)
+assert_type(speed(x), Number)
+assert_type(dropin_net.differentiate()(1.0), Number)

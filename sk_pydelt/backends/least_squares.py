@@ -44,7 +44,7 @@ class NetLeastSquares(LeastSquares):
     prior : array of shape (P,), or None for no penalty
     """
 
-    def __init__(self, function: WeightFunction, jet: Jet, y: Any, weight: Any, prior: Any):
+    def __init__(self, function: WeightFunction, jet: Jet, y: Any, weight: Any, prior: Any) -> None:
         xp = namespace(y)
         self.function, self.jet, self.y, self.prior = function, jet, y, prior
         weight = xp.ones_like(y[:, :1]) if weight is None else weight
@@ -65,7 +65,7 @@ class NetPoint(Point):
     w : array of shape (P,)
     """
 
-    def __init__(self, problem: NetLeastSquares, w: Any):
+    def __init__(self, problem: NetLeastSquares, w: Any) -> None:
         self.problem, self.w = problem, w
         self._pass = problem.function.forward(w, problem.jet)
         self.r = (problem.scale * (self._pass.columns() - problem.y)).reshape(-1)

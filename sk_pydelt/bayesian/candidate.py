@@ -39,7 +39,7 @@ class Candidate:
         omega_0: float,
         seed: int,
         like: "Candidate | None" = None,
-    ):
+    ) -> None:
         widths = (samples.X.shape[1], *hidden_layers, samples.y.shape[1])
         self.problem = NetProblem(Perceptron(widths, activation), samples)
         if like is None:

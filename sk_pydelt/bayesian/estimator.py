@@ -141,7 +141,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         x_scaler: BaseEstimator | str | None = None,
         y_scaler: BaseEstimator | str | None = None,
         random_state: int | np.random.RandomState | None = None,
-    ):
+    ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
         self.omega_0 = omega_0

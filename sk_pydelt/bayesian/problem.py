@@ -51,7 +51,7 @@ class NetProblem(EvidenceProblem):
     samples : Samples
     """
 
-    def __init__(self, net: Perceptron, samples: Samples):
+    def __init__(self, net: Perceptron, samples: Samples) -> None:
         self.net, self.samples = net, samples
         self.y, counts = samples.targets, samples.counts
         self.row_scale, self.counts = np.sqrt(counts), counts.sum(axis=0)
@@ -114,7 +114,7 @@ class NetPoint(EvidencePoint):
     w : array of shape (P,)
     """
 
-    def __init__(self, problem: NetProblem, w: np.ndarray):
+    def __init__(self, problem: NetProblem, w: np.ndarray) -> None:
         self.problem, self.w = problem, w
         parts = problem.parts
         passes = [problem.net.forward(w, part) for part in parts] if len(parts) == 1 else None

@@ -117,7 +117,7 @@ class Entrant:
         samples: Samples,
         setting: Setting,
         rng: np.random.RandomState,
-    ):
+    ) -> None:
         self.build, self.samples, self.setting, self.rng = build, samples, setting, rng
         self.nets: list = []
         self.log_densities, self.weight = np.full(len(samples), np.nan), 0.0

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -112,7 +113,7 @@ class Derivative:
     order : int, tuple of int or dict of int
     """
 
-    def __init__(self, model: BaseEstimator, order: Order = 1):
+    def __init__(self, model: BaseEstimator, order: Order = 1) -> None:
         check_is_fitted(model)
         self.order = check_order(order, model)
         if not branches(model):  # else it may hold columns of text, which show with X
@@ -121,6 +122,26 @@ class Derivative:
 
     def __repr__(self):
         return f"Derivative of order {self.order} of {self.model!r}"
+
+    @overload
+    def __call__(
+        self, X: ArrayLike, return_std: Literal[False] = False, return_cov: Literal[False] = False
+    ) -> np.ndarray: ...
+
+    @overload
+    def __call__(
+        self, X: ArrayLike, return_std: Literal[True], return_cov: Literal[False] = False
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def __call__(
+        self, X: ArrayLike, return_std: Literal[False] = False, *, return_cov: Literal[True]
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @overload
+    def __call__(
+        self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
     def __call__(
         self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
@@ -248,7 +269,7 @@ class Derivative:
         return drop_output_axis(self.model, X, values, axis)
 
 
-def derivatives(model: BaseEstimator, X: ArrayLike, orders: Sequence[Order]) -> list:
+def derivatives(model: BaseEstimator, X: ArrayLike, orders: Sequence[Order]) -> list[np.ndarray]:
     """Several partial derivatives from one pass through the model.
 
     Parameters
@@ -283,21 +304,22 @@ def derivatives(model: BaseEstimator, X: ArrayLike, orders: Sequence[Order]) -> 
     array([-0.])
     """
     check_is_fitted(model)
-    orders = [check_order(order, model) for order in orders]
-    if not orders or not all(isinstance(order, tuple) for order in orders):
+    checked = [check_order(order, model) for order in orders]
+    partials = [order for order in checked if isinstance(order, tuple)]
+    if not partials or len(partials) < len(checked):
         raise ValueError(
             "orders must list at least one mixed partial derivative, each one order for each "
-            f"feature, such as [(1, 0), (0, 2)]; got {orders!r}."
+            f"feature, such as [(1, 0), (0, 2)]; got {checked!r}."
         )
-    active = np.flatnonzero(np.sum(orders, axis=0))
-    indices = [tuple(order[i] for i in active) for order in orders]
+    active = np.flatnonzero(np.sum(partials, axis=0))
+    indices = [tuple(order[i] for i in active) for order in partials]
     top = max(map(sum, indices))
     rows = validate_rows(model, X)
-    dry_run(model, top, rows.numeric, np.sum(orders, axis=0))
-    directions = np.eye(len(orders[0]))[active]
+    dry_run(model, top, rows.numeric, np.sum(partials, axis=0))
+    directions = np.eye(len(partials[0]))[active]
 
     def extract(jet):
         return np.stack([jet.partial(index) for index in indices], axis=-1)
 
     values = drop_output_axis(model, X, evaluate(model, rows, top, extract, directions))
-    return [values[..., i] for i in range(len(orders))]
+    return [values[..., i] for i in range(len(partials))]

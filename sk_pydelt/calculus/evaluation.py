@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,22 +56,21 @@ def check_one_spread(return_std: bool, return_cov: bool) -> None:
 
 def check_order(order: Order, model: BaseEstimator) -> int | tuple[int, ...]:
     """The order as an int or a tuple of int, or a ValueError that says what is wrong with it."""
-    if isinstance(order, dict):
-        order = _named_orders(order, model)
-    several = isinstance(order, (tuple, list, np.ndarray)) and np.ndim(order) > 0
-    orders = tuple(order) if several else (order,)
+    asked: Any = _named_orders(order, model) if isinstance(order, dict) else order
+    several = isinstance(asked, (tuple, list, np.ndarray)) and np.ndim(asked) > 0
+    orders = tuple(asked) if several else (asked,)
     whole = all(isinstance(k, Integral) and not isinstance(k, bool) for k in orders)
     if not whole or any(k < 0 for k in orders) or sum(orders) < 1:
         raise ValueError(
             "order must be a whole number >= 1, or one whole number >= 0 for each feature with at "
-            f"least one above 0; got {order!r}. For the function itself, use predict."
+            f"least one above 0; got {asked!r}. For the function itself, use predict."
         )
     if not several:
-        return int(order)
+        return int(asked)
     if len(orders) != n_features(model):
         raise ValueError(
             f"order has {len(orders)} entries, but the model was fitted with {n_features(model)} "
-            f"features: give one order for each feature; got {order!r}."
+            f"features: give one order for each feature; got {asked!r}."
         )
     return tuple(map(int, orders))
 
@@ -232,4 +232,4 @@ def drop_output_axis(
     model: BaseEstimator, X: ArrayLike | Rows, values: np.ndarray, axis: int = 1
 ) -> np.ndarray:
     """Take the axis of the outputs away where the model, fitted with 1-D y, predicts 1-D."""
-    return values if has_output_axis(model, X) else values[(*[slice(None)] * axis, 0)]
+    return values if has_output_axis(model, X) else values[(slice(None),) * axis + (0,)]

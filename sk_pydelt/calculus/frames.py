@@ -1,5 +1,8 @@
 """Derivatives as frames with named columns."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 __all__ = ["check_container", "make_frame"]
@@ -7,14 +10,14 @@ __all__ = ["check_container", "make_frame"]
 CONTAINERS = ("default", "pandas", "polars")
 
 
-def check_container(name):
+def check_container(name: str) -> str:
     """The name of a container, or a ValueError."""
     if name not in CONTAINERS:
         raise ValueError(f"transform must be one of {CONTAINERS}; got {name!r}.")
     return name
 
 
-def column_name(output, alpha, names):
+def column_name(output: str, alpha: tuple[int, ...], names: Sequence[str]) -> str:
     """A name such as dy/dx, d2y/dx2 or d3y1/dx2dt.
 
     >>> column_name("y", (2, 1), ["x", "t"])
@@ -25,7 +28,14 @@ def column_name(output, alpha, names):
     return f"d{power}{output}/{''.join(below)}"
 
 
-def make_frame(container, X, values, alphas, names, one_output):
+def make_frame(
+    container: str,
+    X: Any,
+    values: np.ndarray,
+    alphas: Sequence[tuple[int, ...]],
+    names: Sequence[str],
+    one_output: bool,
+) -> Any:
     """A frame of values (n, m, n_partials), one column for each output and partial derivative."""
     outputs = ["y"] if one_output else [f"y{i}" for i in range(values.shape[1])]
     columns = [column_name(output, alpha, names) for output in outputs for alpha in alphas]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss, legvander
+from sklearn.base import BaseEstimator
 
 from ..chain import propagate_sum_std
 from ..jets import Jet
@@ -16,13 +17,13 @@ ALLOWED = 1e-3  # ... and this is enough where it is not, at kinks of a covarian
 LIMITS_AT_A_TIME = 1024
 
 
-def quadrature_nodes(edges) -> np.ndarray:
+def quadrature_nodes(edges: np.ndarray) -> np.ndarray:
     """Gauss-Legendre nodes of the panels between ascending edges: (n_panels * PANEL_NODES,)."""
     middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
     return (middle[:, None] + half[:, None] * leggauss(PANEL_NODES)[0]).ravel()
 
 
-def quadrature_weights(limits, edges) -> np.ndarray:
+def quadrature_weights(limits: np.ndarray, edges: np.ndarray) -> np.ndarray:
     r"""Weights of the nodes in the integral from the first edge to each limit: (k, n).
 
     Up to s in [-1, 1] of a panel, the polynomial through its nodes :math:`u_i`, whose weights are
@@ -39,7 +40,13 @@ def quadrature_weights(limits, edges) -> np.ndarray:
     return weights.reshape(len(limits), len(widths) * PANEL_NODES)
 
 
-def integral_std(model, index, a, b, negligible) -> np.ndarray:
+def integral_std(
+    model: BaseEstimator,
+    index: tuple[int, ...],
+    a: float,
+    b: np.ndarray,
+    negligible: float | np.ndarray,
+) -> np.ndarray:
     """Standard deviations of the integrals from a to each b of one derivative of a fitted curve.
 
     A covariance with a kink where both places meet has an error that falls as the square of the

@@ -1,6 +1,7 @@
 """Integrals of a fitted curve, or of its derivative, by adaptive quadrature."""
 
 import warnings
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +20,39 @@ STD_ROUNDING = 1e-8  # of the range of the fitted values: what rounding leaves o
 GRID = 129  # places that tell how large the function is
 
 
+@overload
+def integrate(
+    model: BaseEstimator | Derivative,
+    a: float,
+    b: ArrayLike,
+    *,
+    tol: float = 1e-9,
+    return_std: Literal[False] = False,
+) -> float | np.ndarray: ...
+
+
+@overload
+def integrate(
+    model: BaseEstimator | Derivative,
+    a: float,
+    b: ArrayLike,
+    *,
+    tol: float = 1e-9,
+    return_std: Literal[True],
+) -> tuple[float | np.ndarray, float | np.ndarray]: ...
+
+
+@overload
+def integrate(
+    model: BaseEstimator | Derivative,
+    a: float,
+    b: ArrayLike,
+    *,
+    tol: float = 1e-9,
+    return_std: bool,
+) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]: ...
+
+
 def integrate(
     model: BaseEstimator | Derivative,
     a: float,
@@ -26,7 +60,7 @@ def integrate(
     *,
     tol: float = 1e-9,
     return_std: bool = False,
-) -> float | np.ndarray | tuple:
+) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]:
     r"""Integral :math:`\int_a^b f(x)\,dx` of a fitted curve, or of a derivative of one.
 
     An array `b` gives the antiderivative of f that is zero at `a`, at the places b.

@@ -1,6 +1,7 @@
 """The operators of vector calculus on fitted models."""
 
 from itertools import combinations
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,6 +32,24 @@ __all__ = [
 ]
 
 
+@overload
+def jacobian(
+    model: BaseEstimator, X: ArrayLike, return_std: Literal[False] = False
+) -> np.ndarray: ...
+
+
+@overload
+def jacobian(
+    model: BaseEstimator, X: ArrayLike, return_std: Literal[True]
+) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+@overload
+def jacobian(
+    model: BaseEstimator, X: ArrayLike, return_std: bool
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+
 def jacobian(
     model: BaseEstimator, X: ArrayLike, return_std: bool = False
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -51,6 +70,24 @@ def jacobian(
         column of a frame that holds no numbers.
     """
     return _tensor(model, _enter(model, X, 1), 1, return_std)
+
+
+@overload
+def gradient(
+    model: BaseEstimator, X: ArrayLike, return_std: Literal[False] = False
+) -> np.ndarray: ...
+
+
+@overload
+def gradient(
+    model: BaseEstimator, X: ArrayLike, return_std: Literal[True]
+) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+@overload
+def gradient(
+    model: BaseEstimator, X: ArrayLike, return_std: bool
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
 
 def gradient(
@@ -81,6 +118,24 @@ def gradient(
     return tuple(values[:, 0] for values in found) if return_std else found[:, 0]
 
 
+@overload
+def hessian(
+    model: BaseEstimator, X: ArrayLike, return_std: Literal[False] = False
+) -> np.ndarray: ...
+
+
+@overload
+def hessian(
+    model: BaseEstimator, X: ArrayLike, return_std: Literal[True]
+) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+@overload
+def hessian(
+    model: BaseEstimator, X: ArrayLike, return_std: bool
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
+
+
 def hessian(
     model: BaseEstimator, X: ArrayLike, return_std: bool = False
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -100,7 +155,8 @@ def hessian(
     """
     found = _tensor(model, _enter(model, X, 2), 2, return_std)
     if return_std:
-        return tuple(drop_output_axis(model, X, values) for values in found)
+        values, std = found
+        return drop_output_axis(model, X, values), drop_output_axis(model, X, std)
     return drop_output_axis(model, X, found)
 
 
@@ -120,7 +176,7 @@ def laplacian(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """
     rows = _enter(model, X, 2)
     second = [evaluate(model, rows, 2, lambda j: j.partial((2,)), axis[None]) for axis in rows.axes]
-    return drop_output_axis(model, X, sum(second))
+    return drop_output_axis(model, X, np.asarray(sum(second)))
 
 
 def divergence(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
@@ -228,14 +284,14 @@ def directional_derivative(
     if isinstance(check_order(order, model), tuple):
         raise ValueError(f"order must be a whole number >= 1; got {order!r}.")
     rows = _enter(model, X, order)
-    direction = check_array(direction, dtype=np.float64, ensure_2d=False, input_name="direction")
+    v = check_array(direction, dtype=np.float64, ensure_2d=False, input_name="direction")
     shape = rows.values.shape
-    if direction.shape not in (shape, shape[1:]):
+    if v.shape not in (shape, shape[1:]):
         raise ValueError(
             f"direction must have shape {shape[1:]} or {shape}, one for all rows or one for each; "
-            f"got {direction.shape}."
+            f"got {v.shape}."
         )
-    values = evaluate(model, rows, order, lambda jet: jet.partial((order,)), direction[None])
+    values = evaluate(model, rows, order, lambda jet: jet.partial((order,)), v[None])
     return drop_output_axis(model, X, values)
 
 
@@ -255,7 +311,8 @@ def biharmonic(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """
     rows = _enter(model, X, 4)
     axes = rows.axes
-    total = sum(evaluate(model, rows, 4, lambda j: j.partial((4,)), axis[None]) for axis in axes)
+    pure = (evaluate(model, rows, 4, lambda j: j.partial((4,)), axis[None]) for axis in axes)
+    total = np.asarray(sum(pure))
     for i, j in combinations(range(len(axes)), 2):
         total += 2 * evaluate(model, rows, 4, lambda jet: jet.partial((2, 2)), axes[[i, j]])
     return drop_output_axis(model, X, total)

@@ -52,7 +52,7 @@ class Rows:
 
 def moved(directions: np.ndarray) -> np.ndarray:
     """Which columns directions (q, d) or (q, n, d) move at all."""
-    return directions.reshape(-1, directions.shape[-1]).any(axis=0)
+    return np.asarray(directions.reshape(-1, directions.shape[-1]).any(axis=0))
 
 
 def check_places(X: ArrayLike) -> None:

@@ -1,5 +1,6 @@
 """Functions that stand in a `FunctionTransformer`: the open table from NumPy's ufuncs to jets."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -19,7 +20,7 @@ def _scale(factor, function, z):
     return function(z) * factor
 
 
-RULES = {
+RULES: dict[Callable, Callable[..., Jet]] = {
     np.absolute: of_jets.absolute,
     np.arccos: of_jets.arccos,
     np.arccosh: of_jets.arccosh,
@@ -65,7 +66,7 @@ RULES = {
 }
 
 
-def register_function(function, rule) -> None:
+def register_function(function: Callable, rule: Callable[..., Jet]) -> None:
     """Tell how a jet passes through a function that stands in a `FunctionTransformer`.
 
     Parameters
@@ -97,7 +98,7 @@ def register_function(function, rule) -> None:
     RULES[function] = rule
 
 
-def function_rule(function):
+def function_rule(function: Callable) -> Callable[..., Jet] | None:
     """The rule for a function, None where there is none."""
     try:
         return RULES.get(function)

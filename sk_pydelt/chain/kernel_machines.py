@@ -1,5 +1,8 @@
 """Rules for estimators that sum up kernels: kernel ridge, support vectors, kernel features."""
 
+from functools import reduce
+from operator import mul
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.decomposition import KernelPCA
@@ -102,10 +105,9 @@ def _(step: PolynomialCountSketch, jet):
     if step.coef0 != 0:
         one = np.full((len(jet.value), 1), np.sqrt(step.coef0))
         jet = Jet.concatenate([jet, Jet.constant(one, jet.order, jet.n_variables)])
-    product = None
+    sketches = []
     for columns, signs in zip(step.indexHash_, step.bitHash_):
         matrix = np.zeros((jet.value.shape[1], step.n_components))
         np.add.at(matrix, (np.arange(len(columns)), columns), signs)
-        sketch = (jet @ matrix).map_parts(np.fft.fft)
-        product = sketch if product is None else product * sketch
-    return product.map_parts(lambda part: np.fft.ifft(part).real)
+        sketches.append((jet @ matrix).map_parts(np.fft.fft))
+    return reduce(mul, sketches).map_parts(lambda part: np.fft.ifft(part).real)

@@ -1,17 +1,35 @@
 """The kernels that `sklearn.metrics.pairwise` names, as functions of jets."""
 
+from collections.abc import Callable
+from typing import Any
+
+from ..jets import Jet
 from ..jets.kernels import Constant, Dot, Power, Product, cosine, laplacian, tanh_kernel
 from ..jets.radial import Radial, gaussian
 
 __all__ = ["metric_kernel"]
 
 
-def metric_kernel(owner, metric, n_features, *, gamma=None, degree=3, coef0=1):
+def metric_kernel(
+    owner: Any,
+    metric: Any,
+    n_features: int | None,
+    *,
+    gamma: float | None = None,
+    degree: float | None = 3,
+    coef0: float | None = 1,
+) -> Callable[[Jet, Any], Jet]:
     """The kernel of a name that `sklearn.metrics.pairwise.pairwise_kernels` knows."""
-    gamma = 1.0 / n_features if gamma is None else gamma
+    if gamma is None:
+        if n_features is None:
+            raise TypeError(
+                f"{type(owner).__name__} with gamma=None cannot be differentiated: its rule does "
+                "not know the number of features that None stands for. Set gamma to a number."
+            )
+        gamma = 1.0 / n_features
     degree, coef0 = 3 if degree is None else degree, 1 if coef0 is None else coef0
     dot = Dot(coef0 / gamma if gamma else coef0)
-    known = {
+    known: dict[str, Callable[[], Callable[[Jet, Any], Jet]]] = {
         "linear": lambda: Dot(),
         "rbf": lambda: Radial(gaussian, (2 * gamma) ** -0.5),
         "poly": lambda: Product(Constant(gamma**degree), Power(dot, degree)),

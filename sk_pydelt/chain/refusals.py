@@ -39,7 +39,7 @@ REASONS = {
 }
 
 
-def reason_against(cls) -> str | None:
+def reason_against(cls: type) -> str | None:
     """Why a class cannot be differentiated, None where nothing is known against it."""
     for parent in cls.__mro__:
         module = ".".join(parent.__module__.split(".")[:2])

@@ -51,7 +51,7 @@ FAMILIES = {
     "sklearn.random_projection": ("projections",),
     "sklearn.svm": ("kernel_machines", "linear"),
 }
-_known_classes = set()
+_known_classes: set[type] = set()
 
 
 def _load_families(cls):
@@ -280,7 +280,7 @@ def within(name: str) -> Iterator[None]:
         reason, inner = getattr(error, "sk_pydelt_path", (str(error), ()))
         path = (name, *inner)
         named = TypeError(f"In step {'__'.join(path)!r} of the pipeline: {reason}")
-        named.sk_pydelt_path = reason, path
+        named.__dict__.update(sk_pydelt_path=(reason, path))
         raise named from error
 
 

@@ -30,7 +30,7 @@ class RowsJet(Jet):
         Columns that hold numbers.
     """
 
-    def __init__(self, jet: Jet, source: Any, moving: np.ndarray, numeric: np.ndarray):
+    def __init__(self, jet: Jet, source: Any, moving: np.ndarray, numeric: np.ndarray) -> None:
         super().__init__(jet.parts, jet.order, jet.n_variables)
         self.source, self.moving, self.numeric = source, moving, numeric
 
@@ -41,6 +41,6 @@ class RowsJet(Jet):
 
     def held(self, transform: Callable, n_columns: int) -> Jet:
         """What a transform makes of these rows, as a constant."""
-        made = np.empty((0, n_columns)) if self.source is None else transform(self.source)
+        made: Any = np.empty((0, n_columns)) if self.source is None else transform(self.source)
         values = np.asarray(made.toarray() if issparse(made) else made, dtype=np.float64)
         return Jet.constant(values, self.order, self.n_variables)

@@ -34,7 +34,8 @@ def _(step: MinMaxScaler, jet):
         return scaled
     # Rounding may take the ends of the data, where the samples are, out of the range.
     in_data = (jet.value >= step.data_min_) & (jet.value <= step.data_max_)
-    return _clip(scaled, *step.feature_range, in_data)
+    low, high = step.feature_range
+    return _clip(scaled, low, high, in_data)
 
 
 def _clip(jet, low, high, inside_too=False):

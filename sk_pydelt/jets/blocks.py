@@ -26,14 +26,14 @@ def rows_within(entries_per_row: int, block_entries: int = BLOCK_ENTRIES) -> int
     return max(1, block_entries // max(1, entries_per_row))
 
 
-def map_row_blocks(function: Callable, X: np.ndarray, block_rows: int) -> np.ndarray:
+def map_row_blocks(function: Callable, X: np.ndarray | range, block_rows: int) -> np.ndarray:
     """Apply a function of rows to blocks of rows and put the results under each other.
 
     Parameters
     ----------
     function : callable, (k, d) array -> (k, ...) array
         Must treat each row independently of the others.
-    X : array of shape (n, d)
+    X : array of shape (n, d), or the numbers of n rows
     block_rows : int
         Largest number of rows in a block.
 

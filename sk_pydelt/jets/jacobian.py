@@ -58,7 +58,7 @@ class DenseJacobian(Jacobian):
     J : array of shape (n, P)
     """
 
-    def __init__(self, J: Any):
+    def __init__(self, J: Any) -> None:
         self.J = J
         self.shape = tuple(J.shape)
 
@@ -100,7 +100,7 @@ class LayeredJacobian(Jacobian):
     factors : list of (delta, h), arrays of shape (n, n_out) and (n, n_in), in order of the layers
     """
 
-    def __init__(self, factors: list):
+    def __init__(self, factors: list) -> None:
         self.factors = factors
         n_weights = sum(delta.shape[1] * (h.shape[1] + 1) for delta, h in factors)
         self.shape = (factors[0][0].shape[0], n_weights)

@@ -102,7 +102,7 @@ class Jet:
 
     __array_ufunc__ = None  # numpy_array * jet is ours to answer
 
-    def __init__(self, parts: list, order: int, n_variables: int):
+    def __init__(self, parts: list, order: int, n_variables: int) -> None:
         self.parts = parts
         self.order = order
         self.n_variables = n_variables

@@ -128,7 +128,7 @@ class ForwardPass:
     result : Jet of shape (n, m)
     """
 
-    def __init__(self, net: Perceptron, w: Any, jet: Jet):
+    def __init__(self, net: Perceptron, w: Any, jet: Jet) -> None:
         self.net, self.layers = net, net.layers(w)
         self.activation = ACTIVATIONS[net.activation]
         self.inputs, self.sums = [jet], list[Jet]()

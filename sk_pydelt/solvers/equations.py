@@ -83,7 +83,7 @@ class PrimalEquations(Equations):
         gradient: Any,
         r: Any = None,
         transposed_times: Callable[[Any], Any] | None = None,
-    ):
+    ) -> None:
         self.gram, self.gradient = gram, gradient
         self.r, self.transposed_times = r, transposed_times
 
@@ -128,7 +128,7 @@ class DualEquations(Equations):
     r : array of shape (n,)
     """
 
-    def __init__(self, jacobian: Jacobian, r: Any):
+    def __init__(self, jacobian: Jacobian, r: Any) -> None:
         self.jacobian, self.r = jacobian, r
 
     @cached_property

@@ -141,7 +141,7 @@ class Laplace(ABC):
 
     equations: Equations
 
-    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit):
+    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit) -> None:
         self.problem, self.fit, self.root = problem, fit, fit.beta**0.5
 
     @abstractmethod
@@ -179,7 +179,7 @@ class DualLaplace(Laplace):
     :math:`\gamma_g = \operatorname{tr}(C^{-1} J_g J_g^T)/\alpha_g`.
     """
 
-    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit):
+    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit) -> None:
         super().__init__(problem, fit)
         self.jacobian = self._jacobian()
         self.equations = DualEquations(self.jacobian, self._whitened(fit.point))
@@ -221,7 +221,7 @@ class PrimalLaplace(Laplace):
     :math:`\beta_o \operatorname{tr}(J_o^T J_o H^{-1})` for an output.
     """
 
-    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit):
+    def __init__(self, problem: EvidenceProblem, fit: EvidenceFit) -> None:
         super().__init__(problem, fit)
         self.grams, gradients = fit.point.normal_equations()
         self.gram = sum(b * G for b, G in zip(fit.beta, self.grams))

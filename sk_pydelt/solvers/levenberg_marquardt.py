@@ -89,7 +89,7 @@ class LevenbergMarquardt:
         or a loss that is zero or does not fall any more.
     """
 
-    def __init__(self, problem: LeastSquares):
+    def __init__(self, problem: LeastSquares) -> None:
         self.problem = problem
         self.damping: Damping | None = None
         self.stalled = 0

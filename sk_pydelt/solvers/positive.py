@@ -35,7 +35,7 @@ class LapackFactor:
     Each method is one call: on small matrices the checks of `scipy.linalg` would cost more.
     """
 
-    def __init__(self, factor: Any, routines: Any):
+    def __init__(self, factor: Any, routines: Any) -> None:
         self._factor = factor
         self._potrs, self._potri, self._trtri = routines
 
@@ -74,7 +74,7 @@ class LapackFactor:
 class TorchFactor:
     """A Cholesky factor of a tensor, on its device."""
 
-    def __init__(self, factor: Any):
+    def __init__(self, factor: Any) -> None:
         self._factor = factor
 
     @classmethod
@@ -103,7 +103,7 @@ class TorchFactor:
 class EigenFactor:
     """A matrix by its eigenvalues, none of which is below the rounding error of the largest."""
 
-    def __init__(self, A: Any):
+    def __init__(self, A: Any) -> None:
         xp = namespace(A)
         values, self._vectors = xp.linalg.eigh(A)
         floor = A.shape[0] * xp.finfo(A.dtype).eps * float(abs(values).max())

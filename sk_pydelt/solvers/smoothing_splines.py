@@ -1,8 +1,10 @@
 """Smoothing splines of scattered data: fits on arrays, with generalised cross-validation."""
 
+from collections.abc import Sequence
 from functools import reduce
 from math import factorial
 from operator import mul
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import BSpline, make_interp_spline
@@ -125,7 +127,9 @@ def _choose_curve_smoothing(smooth, x, y, weight, m, floor):
     return _minimise_gcv(score, low, high, floor)
 
 
-def fit_curve(X, y, weight, degree, smoothing):
+def fit_curve(
+    X: np.ndarray, y: np.ndarray, weight: np.ndarray, degree: int, smoothing: float | None
+) -> tuple[BSpline, np.ndarray, np.ndarray]:
     """The B-spline of one feature, with λ and the effective degrees of freedom of each output."""
     x, m = X[:, 0], (degree + 1) // 2
     chosen, dof = np.full(y.shape[1], smoothing or 0.0), np.full(y.shape[1], float(len(x)))
@@ -146,7 +150,7 @@ def fit_curve(X, y, weight, degree, smoothing):
     return _natural_curve(x, fitted, gamma, m), chosen, dof
 
 
-def monomials(columns, degree):
+def monomials(columns: Sequence[Any], degree: int) -> list:
     """All monomials of columns (arrays or jets of one column each) up to a degree, by degree."""
     one = 0 * columns[0] + 1
     alphas = [alpha for k in range(degree + 1) for alpha in multi_indices(len(columns), k)]
@@ -156,7 +160,7 @@ def monomials(columns, degree):
     ]
 
 
-def kernel_factor(degree):
+def kernel_factor(degree: int) -> float:
     """What makes the penalty of the kernel r^degree that of the B-spline in one feature."""
     return (-1) ** ((degree + 1) // 2) / (2 * factorial(degree))
 
@@ -171,7 +175,9 @@ def _project_out(K, U):
     return np.maximum(values[:n], 0.0), vectors[:, :n]
 
 
-def fit_surface(X, y, weight, degree, smoothing):
+def fit_surface(
+    X: np.ndarray, y: np.ndarray, weight: np.ndarray, degree: int, smoothing: float | None
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
     """The polyharmonic spline of several features, with λ and the degrees of freedom."""
     origin, root = X.mean(axis=0), np.sqrt(weight / weight.sum())
     length = np.abs(X - origin).max() or 1.0

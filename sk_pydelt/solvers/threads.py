@@ -36,7 +36,7 @@ class OneThread:
         write: Callable[[Any], None],
         limit: float,
         per_thread: bool = False,
-    ):
+    ) -> None:
         self.read, self.write, self.limit, self.per_thread = read, write, limit, per_thread
         self.lock, self.before = threading.Lock(), None
         self.inside: set[object] = set()

@@ -65,6 +65,12 @@ def test_mean(kernel):
     check_rule(lambda jet: propagate(model, jet), model.predict, step=4e-3, rtol=1e-10)
 
 
+def test_a_pairwise_kernel_needs_its_gamma():
+    kernel = PairwiseKernel(metric="rbf", gamma=None, gamma_bounds="fixed")
+    with pytest.raises(TypeError, match=r"PairwiseKernel with gamma=None .* Set gamma to a number"):
+        differentiate(process(kernel).fit(X, y))
+
+
 @pytest.mark.parametrize("kernel", [RBF(), Matern(nu=1.5), RBF() * DotProduct()], ids=str)
 def test_several_outputs(kernel):
     model = process(kernel, normalize_y=True).fit(X, Y)

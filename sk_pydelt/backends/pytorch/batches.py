@@ -63,7 +63,7 @@ class Batches:
         batch_size: int,
         generator: torch.Generator | None = None,
         min_rows: int = 1,
-    ):
+    ) -> None:
         self.tensors = dataset.tensors
         self.batch_size = batch_size
         self.generator = generator

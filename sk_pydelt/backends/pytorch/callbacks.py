@@ -38,15 +38,15 @@ def stopping(
 class EpochProgress(Callback):
     """One tqdm bar over the epochs, in terminals and notebooks, with the loss and the time left."""
 
-    def on_train_begin(self, net: Any, **kwargs) -> None:
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         self.bar = tqdm(total=net.max_epochs, desc="fit", unit="epoch")
 
-    def on_epoch_end(self, net: Any, **kwargs) -> None:
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         epoch = net.history[-1]
         shown = {key: f"{epoch[key]:.3g}" for key in ("train_loss", "valid_loss") if key in epoch}
         self.bar.set_postfix(shown, refresh=False)
         self.bar.update()
 
-    def on_train_end(self, net: Any, **kwargs) -> None:
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
         self.bar.close()
         del self.bar  # a bar holds locks and a stream: it can't be pickled

@@ -28,10 +28,9 @@ def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
     net = replace(net, device=_device(net.device))
     kind = (PerceptronNet if net.module is None else UserModule)(net)
     dtype, seed = getattr(torch, net.dtype), fit_seed(fit)
-    train, valid = (
-        None if rows is None else data_set(samples[rows], dtype, net.device)
-        for rows in split_rows(fit, len(samples), seed)
-    )
+    rows, held_out = split_rows(fit, len(samples), seed)
+    train = data_set(samples[rows], dtype, net.device)
+    valid = None if held_out is None else data_set(samples[held_out], dtype, net.device)
     skorch_net = _build(kind, fit, train, valid, seed)
     with kind.seeded(seed):
         skorch_net.initialize()
@@ -47,7 +46,7 @@ def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
 
 def fit_seed(fit: FitSpec) -> int:
     """The seed of a fit, drawn from torch's global generator where `random_state` is None."""
-    return draw_seed(fit.random_state, lambda: torch.randint(SEEDS, ()))
+    return draw_seed(fit.random_state, lambda: int(torch.randint(SEEDS, ())))
 
 
 def _device(name):

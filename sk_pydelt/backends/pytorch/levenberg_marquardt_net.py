@@ -23,6 +23,9 @@ class LevenbergMarquardtNet(SkorchNet):
     taken by NumPy and LAPACK, on other devices by torch.
     """
 
+    search_: LevenbergMarquardt | None
+    point_: Any  # a Point during a fit, None after it
+
     def initialize_module(self) -> "LevenbergMarquardtNet":
         super().initialize_module()
         self.search_ = None  # until the first step shows the samples
@@ -32,19 +35,18 @@ class LevenbergMarquardtNet(SkorchNet):
     def end_of_search(self) -> str | None:
         return None if self.search_ is None else self.search_.stop_reason
 
-    def train_step(self, batch: Any, **fit_params) -> dict[str, torch.Tensor]:
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
         """One accepted step; the loss returned is that of the weights before."""
         if self.module_.training:
             self._set_training(False)  # nothing random: losses are compared to the last digit
         rows = Rows(*batch)
         with torch.no_grad(), one_blas_thread(self._multiplications(rows)):
-            if self.search_ is None:
-                self._begin(rows)
+            search = self._begin(rows) if self.search_ is None else self.search_
             w = self.weights_.read()
             if w is not self.point_.w:  # a callback has changed them
-                self.point_ = self.search_.problem.at(w)
+                self.point_ = search.problem.at(w)
             loss = self.point_.loss
-            self.point_ = self.search_.step(self.point_)
+            self.point_ = search.step(self.point_)
             self.weights_.write(self.point_.w)
         return {"loss": torch.tensor(loss, dtype=torch.float64)}
 
@@ -63,11 +65,12 @@ class LevenbergMarquardtNet(SkorchNet):
             self.weights_.penalties(self.alpha) if self.alpha else None,
         )
         self.search_, self.point_ = LevenbergMarquardt(problem), problem.at(self.weights_.read())
+        return self.search_
 
-    def on_train_end(self, net: Any, **kwargs) -> None:
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
         self.weights_ = self.point_ = None  # they hold the samples
         if self.search_ is not None:
-            self.search_.problem = None
+            del self.search_.problem
         super().on_train_end(net, **kwargs)
 
 
@@ -113,6 +116,6 @@ class _Weights:
 class StopWhenDone(Callback):
     """Ends training when the search has nothing left to gain."""
 
-    def on_epoch_end(self, net: Any, **kwargs) -> None:
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if net.end_of_search is not None:
             raise KeyboardInterrupt  # how skorch's own callbacks stop a fit

@@ -23,7 +23,7 @@ def with_slopes(
         return function(X)
     with TURN:
         pairs = [torch.func.jvp(function, (X,), (v,)) for v in directions.unbind(1)]
-    return torch.cat([pairs[0][0], *(slope for _, slope in pairs)], dim=1)
+    return torch.cat([pairs[0][0], *(pair[1] for pair in pairs)], dim=1)
 
 
 class ModuleFunction:
@@ -34,7 +34,7 @@ class ModuleFunction:
     module : torch.nn.Module
     """
 
-    def __init__(self, module: torch.nn.Module):
+    def __init__(self, module: torch.nn.Module) -> None:
         self.module = module
         self.names, parameters = zip(*module.named_parameters())
         self.shapes = [p.shape for p in parameters]
@@ -62,7 +62,7 @@ class ModulePass:
         w: torch.Tensor,
         X: torch.Tensor,
         directions: torch.Tensor | None,
-    ):
+    ) -> None:
         self.function, self.w, self.X, self.directions = function, w, X, directions
 
     def _columns(self, w, X, directions):

@@ -1,6 +1,7 @@
 """The multilayer perceptron in PyTorch: layers, initialisation, and how a jet passes through it."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -43,7 +44,7 @@ def _polynomial(coefficients, z):
 class Dropout(nn.Module):
     """Dropout whose masks come from a generator of its own, not torch's global one."""
 
-    def __init__(self, rate: float, generator: torch.Generator):
+    def __init__(self, rate: float, generator: torch.Generator) -> None:
         super().__init__()
         self.rate = rate
         self.generator = generator
@@ -107,7 +108,7 @@ class MultilayerPerceptron(nn.Module):
         dtype: torch.dtype,
         device: str,
         seed: int,
-    ):
+    ) -> None:
         super().__init__()
         self.activation = activation
         masks = torch.Generator(device).manual_seed(seed + 1)
@@ -133,8 +134,9 @@ class MultilayerPerceptron(nn.Module):
             if isinstance(layer, nn.Linear):
                 jet = jet @ layer.weight.T + layer.bias
             elif isinstance(layer, nn.BatchNorm1d):
-                scale = layer.weight / torch.sqrt(layer.running_var + layer.eps)
-                jet = (jet - layer.running_mean) * scale + layer.bias
+                mean, variance = layer.running_mean, cast(torch.Tensor, layer.running_var)
+                scale = layer.weight / torch.sqrt(variance + layer.eps)
+                jet = (jet - mean) * scale + layer.bias
             elif not isinstance(layer, Dropout):
                 jet = ACTIVATIONS[self.activation].taylor(jet)
         return jet

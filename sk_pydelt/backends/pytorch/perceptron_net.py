@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -23,8 +23,8 @@ class PerceptronNet(NetKind):
         return self.spec.batch_norm
 
     def module(self, seed: int) -> tuple[Callable, dict[str, Any]]:
-        names = ("hidden_layers", "activation", "omega_0", "dropout_rate", "batch_norm", "device")
-        names = ("n_features", "n_outputs", *names)
+        names = ["n_features", "n_outputs", "hidden_layers", "activation", "omega_0"]
+        names += ["dropout_rate", "batch_norm", "device"]
         arguments = {name: getattr(self.spec, name) for name in names}
         return MultilayerPerceptron, arguments | {
             "dtype": getattr(torch, self.spec.dtype),
@@ -38,13 +38,13 @@ class PerceptronNet(NetKind):
         """Nothing: the estimator refuses dropout and batch normalisation with known slopes."""
 
     def propagate(self, module: torch.nn.Module, jet: Jet) -> Jet:
-        return module.propagate(jet)
+        return cast(MultilayerPerceptron, module).propagate(jet)
 
     def outputs(self, module: torch.nn.Module, rows: Rows) -> torch.Tensor:
         if rows.directions is None:
             return module(rows.X)
-        parts = module.propagate(rows.jet).parts
-        return torch.cat(list(parts)).movedim(0, 1).flatten(1)
+        jet = self.propagate(module, rows.jet)
+        return torch.cat(list(jet.parts)).movedim(0, 1).flatten(1)
 
     def weight_function(self, module: torch.nn.Module) -> Perceptron:
         widths = (self.spec.n_features, *self.spec.hidden_layers, self.spec.n_outputs)

@@ -37,7 +37,11 @@ class SkorchNet(NeuralNetRegressor):
         What the module is, and how it is differentiated.
     """
 
-    def __init__(self, module: Callable, *args, kind: NetKind, alpha: float = 0.0, **kwargs):
+    history_: Epochs | None
+
+    def __init__(
+        self, module: Callable, *args: Any, kind: NetKind, alpha: float = 0.0, **kwargs: Any
+    ) -> None:
         self.alpha = alpha
         self.kind = kind
         super().__init__(module, *args, **kwargs)
@@ -45,7 +49,7 @@ class SkorchNet(NeuralNetRegressor):
     def __deepcopy__(self, memo: dict) -> "SkorchNet":
         """Copy without pickling, as skorch would: a module's class may be local to a function."""
         memo[id(self)] = net = type(self).__new__(type(self))
-        vars(net).update(deepcopy(vars(self), memo))
+        net.__dict__.update(deepcopy(vars(self), memo))
         return net
 
     @property
@@ -87,7 +91,7 @@ class SkorchNet(NeuralNetRegressor):
             loss = loss + self.alpha * sum((p**2).sum() for p in matrices)
         return loss
 
-    def train_step(self, batch: Any, **fit_params) -> dict[str, torch.Tensor]:
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
         """One step of the optimizer, without skorch's bookkeeping of gradients.
 
         The batch is `Rows`, or X and y of a data set that a user brings.
@@ -121,13 +125,13 @@ class SkorchNet(NeuralNetRegressor):
             return parameters_to_vector(self.module_.parameters()).detach()
         return None
 
-    def validation_step(self, batch: Any, **fit_params) -> dict[str, torch.Tensor]:
+    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
         """The loss on held-out rows, without the penalty."""
         self._set_training(False)
         with torch.no_grad():
             return {"loss": self._loss(Rows(*batch), training=False)}
 
-    def on_epoch_end(self, net: Any, **kwargs) -> None:
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the epoch's losses, and refuse to go on from one that is not a number."""
         epoch = self.history[-1]
         batches = epoch.pop("batches")
@@ -139,7 +143,7 @@ class SkorchNet(NeuralNetRegressor):
                 epoch[f"{prefix}_loss"] = loss
         require_finite(epoch["train_loss"], len(self.history))
 
-    def on_train_end(self, net: Any, **kwargs) -> None:
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Refuse weights that the last step, whose loss is not seen, has thrown off."""
         total = sum(float(p.detach().sum()) for p in self.module_.parameters())
         require_finite(total, len(self.history))

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import factorial, prod
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -33,7 +33,7 @@ class UserModule(NetKind):
         TypeError
             A module in place of what builds one.
         """
-        module = self.spec.module
+        module = cast(Callable, self.spec.module)  # without one it is a PerceptronNet
         if isinstance(module, torch.nn.Module):
             name = type(module).__name__
             raise TypeError(

@@ -229,7 +229,8 @@ def compiled_perceptron(
     vector = (tensor(1),)
     count, flag = tensor(0, tf.int64), tensor(0, tf.bool)
     loss = tensor(0, tf.float64)
-    state = State(count, count, *[vector] * 6, loss, loss, count, flag)
+    vectors = (vector,) * 6
+    state = State(count, count, *vectors, loss, loss, count, flag)
     data = Data(tensor(2), tensor(2), tensor(2), tensor(3))
     settings = Settings(
         learning_rate=tensor(0, tf.float64),
@@ -257,7 +258,7 @@ def compiled_model(function: Callable, arguments: tuple, **form: bool) -> "Compi
 class Compiled:
     """The graphs of a kind of training, for arguments of one signature; built when first called."""
 
-    def __init__(self, epochs: Epochs, signature: tuple):
+    def __init__(self, epochs: Epochs, signature: tuple) -> None:
         self._epochs = epochs
         self._signature = signature
 

@@ -37,7 +37,7 @@ class Dropout(keras.layers.Layer):
     which TensorFlow never frees the last trace.
     """
 
-    def __init__(self, rate: float, seed: int, **kwargs):
+    def __init__(self, rate: float, seed: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = rate
         self.seed = seed

@@ -5,6 +5,7 @@ the data; building, training and differentiation are in the files beside this on
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class KerasNet(KerasRegressor):
         Trains it.
     """
 
-    def __init__(self, model: Callable, *, training: Training, **kwargs):
+    def __init__(self, model: Callable, *, training: Training, **kwargs: Any) -> None:
         super().__init__(model, **kwargs)
         self.training = training
 
@@ -60,7 +61,7 @@ class KerasNet(KerasRegressor):
     @property
     def derivatives(self) -> dict:
         """The graphs of the derivatives of a user's own model; they belong to one `model_`."""
-        return vars(self).setdefault("_derivatives", {})
+        return self.__dict__.setdefault("_derivatives", {})
 
     def weights(self) -> list[np.ndarray]:
         """The weights as NumPy arrays, as the Keras model has them now."""

@@ -42,7 +42,7 @@ class _Search:
     def __init__(self, run):
         self.run, self.state = run, run.state
         self.losses, self.valid_losses = [], []
-        self.before = self.moved = None
+        self.before = self.moved = self.bar = None
 
     def loss(self, vector):
         """The loss and its gradient at weights as one vector."""

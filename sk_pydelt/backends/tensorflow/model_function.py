@@ -24,7 +24,7 @@ class ModelFunction:
     model : keras.Model
     """
 
-    def __init__(self, graph: Any, model: keras.Model):
+    def __init__(self, graph: Any, model: keras.Model) -> None:
         self.graph = graph
         self.params = tuple(v.value + 0 for v in model.trainable_variables)
         self.stats = tuple(v.value + 0 for v in model.non_trainable_variables)
@@ -69,7 +69,7 @@ class ModelFunction:
 class ModelPass:
     """A user's model at some weights, places (n, p) and directions (n, d, p)."""
 
-    def __init__(self, function: ModelFunction, params: tuple, X: Any, directions: Any):
+    def __init__(self, function: ModelFunction, params: tuple, X: Any, directions: Any) -> None:
         self.function, self.arguments = function, (params, X, directions)
 
     def columns(self) -> np.ndarray:

@@ -43,7 +43,7 @@ class PerceptronGraph:
             kernel, bias, *norm = pieces[per_layer * k : per_layer * (k + 1)]
             h, slopes = _dense(h, slopes, kernel, bias)
             if self.batch_norm:
-                h, new = _normalise(h, *norm, *running[2 * k : 2 * k + 2], training)
+                h, new = _normalise(h, norm, running[2 * k : 2 * k + 2], training)
                 moved += new
             h, slopes = _activate(function, h, slopes)
             if self.dropout and training:
@@ -79,8 +79,9 @@ def _beside(values, slopes):
     return tf.concat([values, tf.reshape(slopes, (n, d * q))], 1)
 
 
-def _normalise(h, gamma, beta, mean, variance, training):
+def _normalise(h, norm, running, training):
     """Batch normalisation and the moved running statistics, as `torch.nn.BatchNorm1d` has them."""
+    (gamma, beta), (mean, variance) = norm, running
     if training:
         batch_mean = tf.reduce_mean(h, 0)
         batch_variance = tf.reduce_mean((h - batch_mean) ** 2, 0)

@@ -33,8 +33,8 @@ class PerceptronNet(NetKind):
         return self.spec.batch_norm
 
     def build(self, seed: int) -> keras.Model:
-        names = ("n_features", "n_outputs", "hidden_layers", "activation", "omega_0")
-        names += ("dropout_rate", "batch_norm", "dtype")
+        names = ["n_features", "n_outputs", "hidden_layers", "activation", "omega_0"]
+        names += ["dropout_rate", "batch_norm", "dtype"]
         arguments = {name: getattr(self.spec, name) for name in names}
         return build_perceptron(**arguments, seed=seed)
 

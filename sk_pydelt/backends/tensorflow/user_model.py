@@ -2,11 +2,12 @@
 
 import random
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial, reduce
 from math import factorial, prod
 from operator import mul
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -41,7 +42,8 @@ class UserModel(NetKind):
         ValueError
             A model of another number of outputs.
         """
-        module, n_features, n_outputs = self.spec.module, self.spec.n_features, self.spec.n_outputs
+        module = cast(Callable, self.spec.module)  # without one it is a PerceptronNet
+        n_features, n_outputs = self.spec.n_features, self.spec.n_outputs
         if isinstance(module, keras.Model):
             name = type(module).__name__
             raise TypeError(
