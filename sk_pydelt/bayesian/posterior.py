@@ -40,10 +40,10 @@ class Posterior:
     alpha: np.ndarray
     beta: np.ndarray
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict) -> "Posterior":
         return self  # nothing in it changes
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         return {name: vars(self)[name] for name in self.__dataclass_fields__}
 
     def propagate(self, jet: Jet) -> Jet:

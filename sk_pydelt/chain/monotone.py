@@ -112,14 +112,14 @@ def _logrel(jet, power):
 
 def _segment(x, knots, inside):
     """Slope of interpolation between knots (x, y): right of a knot, but at the last one left."""
-    places, heights = knots
-    places, first = np.unique(places, return_index=True)
-    last = np.append(first[1:], len(heights)) - 1  # of places that repeat, the segment that leaves
-    if len(places) == 1:
+    at, heights = knots
+    at, first = np.unique(at, return_index=True)
+    last = np.append(first[1:], len(heights)) - 1  # of knots that repeat, the segment that leaves
+    if len(at) == 1:
         return np.zeros_like(x)
-    i = np.clip(np.searchsorted(places, x, side="right"), 1, len(places) - 1)
+    i = np.clip(np.searchsorted(at, x, side="right"), 1, len(at) - 1)
     rise = heights[first[i]] - heights[last[i - 1]]
-    return np.where(inside, rise / (places[i] - places[i - 1]), 0.0)
+    return np.where(inside, rise / (at[i] - at[i - 1]), 0.0)
 
 
 def _columnwise(jet, function):

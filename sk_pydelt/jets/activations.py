@@ -33,24 +33,24 @@ def _step(x):
 
 
 def _tanh(z: Jet) -> Jet:
-    def slope(parts, k):  # 1 - y²
+    def rate(parts, k):  # 1 - y²
         part = square_part(parts[0], k, z.n_variables, scale=-1)
         return part + 1 if k == 0 else part
 
-    return solve(z, [namespace(z.value).tanh(z.value)], [slope])[0]
+    return solve(z, [namespace(z.value).tanh(z.value)], [rate])[0]
 
 
-def _logistic_slope(n_variables, place=0):
-    """The slope y - y² of the logistic function, whose parts stand at one place of the list."""
+def _logistic_rate(n_variables, position=0):
+    """The rate y - y² of the logistic function, whose parts stand at one position of the list."""
 
-    def slope(parts, k):
-        return parts[place][k] + square_part(parts[place], k, n_variables, scale=-1)
+    def rate(parts, k):
+        return parts[position][k] + square_part(parts[position], k, n_variables, scale=-1)
 
-    return slope
+    return rate
 
 
 def _sigmoid(z: Jet) -> Jet:
-    return solve(z, [_special(z.value).expit(z.value)], [_logistic_slope(z.n_variables)])[0]
+    return solve(z, [_special(z.value).expit(z.value)], [_logistic_rate(z.n_variables)])[0]
 
 
 def _swish(z: Jet) -> Jet:
@@ -60,12 +60,12 @@ def _swish(z: Jet) -> Jet:
 def _normal(z: Jet) -> list[Jet]:
     """The normal distribution and its density."""
 
-    def density_slope(parts, k):  # φ' = -z φ
+    def density_rate(parts, k):  # φ' = -z φ
         return product_part(z.parts, parts[1], k, z.n_variables, scale=-1)
 
     density = namespace(z.value).exp(-0.5 * z.value**2) / sqrt(2 * pi)
     values = [_special(z.value).ndtr(z.value), density]
-    return solve(z, values, [lambda parts, k: parts[1][k], density_slope])
+    return solve(z, values, [lambda parts, k: parts[1][k], density_rate])
 
 
 def _gelu(z: Jet) -> Jet:
@@ -74,8 +74,8 @@ def _gelu(z: Jet) -> Jet:
 
 def _sin_cos(z: Jet) -> list[Jet]:
     xp = namespace(z.value)
-    slopes = [lambda parts, k: parts[1][k], lambda parts, k: -parts[0][k]]
-    return solve(z, [xp.sin(z.value), xp.cos(z.value)], slopes)
+    rates = [lambda parts, k: parts[1][k], lambda parts, k: -parts[0][k]]
+    return solve(z, [xp.sin(z.value), xp.cos(z.value)], rates)
 
 
 def _sine(z: Jet) -> Jet:
@@ -89,8 +89,8 @@ def _cosine(z: Jet) -> Jet:
 def _softplus(z: Jet) -> Jet:
     xp = namespace(z.value)
     values = [xp.logaddexp(z.value, xp.zeros_like(z.value)), _special(z.value).expit(z.value)]
-    slopes = [lambda parts, k: parts[1][k], _logistic_slope(z.n_variables, place=1)]
-    return solve(z, values, slopes)[0]
+    rates = [lambda parts, k: parts[1][k], _logistic_rate(z.n_variables, position=1)]
+    return solve(z, values, rates)[0]
 
 
 def _elu(z: Jet) -> Jet:

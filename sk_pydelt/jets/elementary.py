@@ -64,9 +64,9 @@ def require_domain(allowed: np.ndarray, name: str, domain: str) -> None:
         )
 
 
-def _integrate(z, value, slope) -> Jet:
+def _integrate(z, value, rate) -> Jet:
     """The function of a known value at `z` whose derivative is a known jet."""
-    return solve(z, [value], [lambda found, k: slope._part(k)])[0]
+    return solve(z, [value], [lambda found, k: rate._part(k)])[0]
 
 
 def exp(z: Jet) -> Jet:
@@ -112,8 +112,8 @@ def absolute(z: Jet) -> Jet:
 
 def sin_cos(z: Jet) -> list[Jet]:
     """Sine and cosine."""
-    slopes = [lambda found, k: found[1][k], lambda found, k: -found[0][k]]
-    return solve(z, [np.sin(z.value), np.cos(z.value)], slopes)
+    rates = [lambda found, k: found[1][k], lambda found, k: -found[0][k]]
+    return solve(z, [np.sin(z.value), np.cos(z.value)], rates)
 
 
 def sin(z: Jet) -> Jet:
@@ -128,18 +128,18 @@ def cos(z: Jet) -> Jet:
 
 def sinh_cosh(z: Jet) -> list[Jet]:
     """Hyperbolic sine and cosine."""
-    slopes = [lambda found, k: found[1][k], lambda found, k: found[0][k]]
-    return solve(z, [np.sinh(z.value), np.cosh(z.value)], slopes)
+    rates = [lambda found, k: found[1][k], lambda found, k: found[0][k]]
+    return solve(z, [np.sinh(z.value), np.cosh(z.value)], rates)
 
 
 def tan(z: Jet) -> Jet:
     """Tangent."""
 
-    def slope(found, k):  # 1 + y²
+    def rate(found, k):  # 1 + y²
         part = square_part(found[0], k, z.n_variables)
         return part + 1 if k == 0 else part
 
-    return solve(z, [np.tan(z.value)], [slope])[0]
+    return solve(z, [np.tan(z.value)], [rate])[0]
 
 
 def arcsin(z: Jet) -> Jet:
@@ -206,5 +206,5 @@ def ndtri(z: Jet) -> Jet:
         return product_part(found[0], squares, k, z.n_variables)
 
     value = special.ndtri(z.value)
-    slope = np.sqrt(2 * np.pi) * np.exp(value**2 / 2)
-    return solve(z, [value, slope], [lambda found, k: found[1][k], curvature])[0]
+    rate = np.sqrt(2 * np.pi) * np.exp(value**2 / 2)
+    return solve(z, [value, rate], [lambda found, k: found[1][k], curvature])[0]

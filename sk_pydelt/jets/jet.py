@@ -18,7 +18,7 @@ from .parts import (
 __all__ = ["Jet", "solve"]
 
 
-def solve(z: "Jet", values: list, slopes: list[Callable]) -> list["Jet"]:
+def solve(z: "Jet", values: list, rates: list[Callable]) -> list["Jet"]:
     r"""Jets of functions of `z` from the differential equations that they satisfy.
 
     Where :math:`f_c'(z) = s_c(f_1(z), f_2(z), \dots)`, the Euler operator
@@ -33,7 +33,7 @@ def solve(z: "Jet", values: list, slopes: list[Callable]) -> list["Jet"]:
     z : Jet of shape (n, m)
     values : list of arrays of shape (n, m)
         The functions' values at the value of `z`.
-    slopes : list of callables ``slope(parts, k)``
+    rates : list of callables ``rate(parts, k)``
         The part of degree k of each function's derivative, given the list of the
         functions' parts known so far (to degree k at least).
 
@@ -44,8 +44,8 @@ def solve(z: "Jet", values: list, slopes: list[Callable]) -> list["Jet"]:
     found = [[value[None, ...]] for value in values]
     derivatives: list[list] = [[] for _ in values]
     for k in range(1, z.order + 1 if z.degree else 1):
-        for derivative, slope in zip(derivatives, slopes):
-            derivative.append(slope(found, k - 1))
+        for derivative, rate in zip(derivatives, rates):
+            derivative.append(rate(found, k - 1))
         for parts, derivative in zip(found, derivatives):
             total = None
             for j in range(1, min(k, z.degree) + 1):
@@ -253,10 +253,10 @@ class Jet:
             )
         inverse = 1 / self
 
-        def slope(found, k):
+        def rate(found, k):
             return product_part(found[0], inverse.parts, k, self.n_variables, scale=exponent)
 
-        return solve(self, [self.value**exponent], [slope])[0]
+        return solve(self, [self.value**exponent], [rate])[0]
 
     def _whole_power(self, exponent):
         if exponent < 0:

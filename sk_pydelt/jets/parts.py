@@ -31,30 +31,30 @@ def multi_indices(n_variables: int, degree: int) -> tuple[tuple[int, ...], ...]:
 
 @lru_cache(maxsize=256)
 def positions(n_variables: int, degree: int) -> dict[tuple[int, ...], int]:
-    """The place of each multi-index in `multi_indices`."""
+    """The position of each multi-index in `multi_indices`."""
     return {alpha: i for i, alpha in enumerate(multi_indices(n_variables, degree))}
 
 
 @lru_cache(maxsize=256)
 def _factor_pairs(n_variables, left, right):
-    """For each multi-index of degree left + right, the pairs of places that add up to it."""
-    place = positions(n_variables, left + right)
-    pairs = [[] for _ in place]
+    """For each multi-index of degree left + right, the pairs of positions that add up to it."""
+    position = positions(n_variables, left + right)
+    pairs = [[] for _ in position]
     for i, beta in enumerate(multi_indices(n_variables, left)):
         for j, gamma in enumerate(multi_indices(n_variables, right)):
-            pairs[place[tuple(b + g for b, g in zip(beta, gamma))]].append((i, j))
+            pairs[position[tuple(b + g for b, g in zip(beta, gamma))]].append((i, j))
     return tuple(map(tuple, pairs))
 
 
 @lru_cache(maxsize=256)
 def tensor_table(n_variables: int, degree: int) -> tuple[list[int], list[int]]:
-    """Place and factorial of the multi-index behind each entry of a full derivative tensor."""
-    place = positions(n_variables, degree)
+    """Position and factorial of the multi-index behind each entry of a full derivative tensor."""
+    position = positions(n_variables, degree)
     entries: list[tuple[int, ...]] = [()]
     for _ in range(degree):
         entries = [(*entry, i) for entry in entries for i in range(n_variables)]
     alphas = [tuple(entry.count(i) for i in range(n_variables)) for entry in entries]
-    return [place[alpha] for alpha in alphas], [prod(map(factorial, alpha)) for alpha in alphas]
+    return [position[alpha] for alpha in alphas], [prod(map(factorial, alpha)) for alpha in alphas]
 
 
 def _add_product(total, scale, a, b):

@@ -183,9 +183,9 @@ class ForwardPass:
             below = [
                 None if part is None else _times(part, self.layers[i].weight) for part in parts
             ]
-            slope = self.activation.derivative(self.sums[i - 1], self.inputs[i])
-            slopes = [part[:, :, None, :] for part in slope.parts]
-            parts = product_adjoint(slopes, below, slope.n_variables)
+            rate = self.activation.derivative(self.sums[i - 1], self.inputs[i])
+            rates = [part[:, :, None, :] for part in rate.parts]
+            parts = product_adjoint(rates, below, rate.n_variables)
             found.append(parts)
         return found[::-1]
 

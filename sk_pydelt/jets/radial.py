@@ -104,8 +104,8 @@ def exp_sine_squared(length_scale: float, period: float) -> Profile:
         z = np.sqrt(frequency * s)
         inner = [-2 * np.sin(z / 2) ** 2 / length_scale**2]  # (cos z - 1) / l²
         for k in range(1, top + 1):
-            slope = (-0.5) ** k * _spherical(k - 1, z) / factorial(k)
-            inner.append(slope * frequency**k / length_scale**2)
+            rate = (-0.5) ** k * _spherical(k - 1, z) / factorial(k)
+            inner.append(rate * frequency**k / length_scale**2)
         found = [np.exp(inner[0])]
         for k in range(1, top + 1):
             found.append(sum(j / k * inner[j] * found[k - j] for j in range(1, k + 1)))
@@ -155,10 +155,10 @@ class Radial:
         coefficients = self.profile(squared.value, _top(squared))
         if left.order != 1:
             return squared.compose(coefficients)
-        slopes = (
+        first = (
             coefficient * part for coefficient, part in zip(coefficients[1:], squared.parts[1:])
         )
-        return Jet([coefficients[0][None], *slopes], left.order, left.n_variables)
+        return Jet([coefficients[0][None], *first], left.order, left.n_variables)
 
     def _scaled(self, left, right):
         centre = right.mean(axis=0)

@@ -27,7 +27,7 @@ class Step(NamedTuple):
     fall : float
         By how much p lowers |r + J p|² + Σ prior (w + p)².
     bend : callable
-        From the slope (r(w + h p) - r(w)) / h, (n,), with h = `DIFFERENCE`, to how p is to bend so
+        From the rate (r(w + h p) - r(w)) / h, (n,), with h = `DIFFERENCE`, to how p is to bend so
         that it follows the curved map of residuals. That is half the geodesic acceleration,
         :math:`-H^{-1} J^T r''(p, p) / 2` with H the matrix that p solves.
     """
@@ -105,8 +105,8 @@ class PrimalEquations(Equations):
         factor, gradient = factorise(A), self.half_gradient(w, prior)
         p = -factor.solve(gradient)
 
-        def bend(slope):
-            curvature = (self.transposed_times(slope) - self.gram @ p) / DIFFERENCE
+        def bend(rate):
+            curvature = (self.transposed_times(rate) - self.gram @ p) / DIFFERENCE
             return -factor.solve(curvature)
 
         return Step(p, float(p @ (damping * p - gradient)), bend)
@@ -157,8 +157,8 @@ class DualEquations(Equations):
         double = namespace(p).finfo(p.dtype).bits == 64
         change = left - self.r if double else self.jacobian.times(p)
 
-        def bend(slope):
-            curved = factor.solve((slope - change) / DIFFERENCE)
+        def bend(rate):
+            curved = factor.solve((rate - change) / DIFFERENCE)
             return self.jacobian.transposed_times(curved) * -inverse
 
         return Step(p, self._fall(w, prior, p, change), bend)

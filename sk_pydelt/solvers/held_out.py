@@ -26,7 +26,7 @@ def held_out_densities(
     Parameters
     ----------
     precision : callable
-        From places (k,) of whitened targets, row by row, to the block of Q, (k, k).
+        From positions (k,) of whitened targets, row by row, to the block of Q, (k, k).
     residuals : array of shape (n, m)
         r, whitened.
     beta : array of shape (m,)
@@ -46,8 +46,8 @@ def held_out_densities(
     rng, total = np.random.RandomState(0), np.zeros((n, m))
     for _ in range(n_repeats):
         for fold in np.array_split(rng.permutation(n), -(-n // fold_size)):
-            places = (fold[:, None] * m + np.arange(m)).ravel()
-            Q = precision(places)
+            positions = (fold[:, None] * m + np.arange(m)).ravel()
+            Q = precision(positions)
             Q[np.diag_indices_from(Q)] += 1e-15
             covariance = np.linalg.inv(Q)
             errors = covariance @ residuals[fold].ravel()
