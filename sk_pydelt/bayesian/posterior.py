@@ -81,7 +81,7 @@ class CovarianceFactor:
 
     __array_ufunc__ = None  # array @ factor is ours to answer
 
-    def __init__(self, deviation: np.ndarray, V: np.ndarray, s: np.ndarray):
+    def __init__(self, deviation: np.ndarray, V: np.ndarray, s: np.ndarray) -> None:
         self.deviation, self.V, self.shrink = deviation, V, 1 / np.sqrt(1 + s**2)
         n_weights, rank = V.shape
         self.shape = n_weights, rank if rank == n_weights else rank + n_weights
