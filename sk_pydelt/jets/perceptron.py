@@ -15,7 +15,7 @@ from .jet import Jet
 from .namespace import namespace
 from .parts import multi_indices, product_adjoint
 
-__all__ = ["Dense", "ForwardPass", "Perceptron", "initial_layers", "propagate"]
+__all__ = ["Dense", "ForwardPass", "Perceptron", "initial_layers", "normalised", "propagate"]
 
 
 class Dense(NamedTuple):
@@ -31,6 +31,21 @@ def propagate(layers: Sequence[Dense], activation: str, jet: Jet) -> Jet:
     for weight, bias in hidden:
         jet = ACTIVATIONS[activation].taylor(jet @ weight.T + bias)
     return jet @ last.weight.T + last.bias
+
+
+def normalised(layer: Dense, mean: Any, variance: Any, gamma: Any, beta: Any) -> Dense:
+    """A dense layer with the batch normalisation after it put into it, by running statistics.
+
+    Parameters
+    ----------
+    layer : Dense
+    mean, variance : array of shape (n_out,)
+        The latter with what is added to it.
+    gamma, beta : array of shape (n_out,)
+        Scale and shift.
+    """
+    scale = gamma / variance**0.5
+    return Dense(scale[:, None] * layer.weight, (layer.bias - mean) * scale + beta)
 
 
 def initial_layers(

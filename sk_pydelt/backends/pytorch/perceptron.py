@@ -8,7 +8,7 @@ from torch import nn
 
 from ...jets import Jet
 from ...jets.activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
-from ...jets.perceptron import initial_layers
+from ...jets.perceptron import Dense, initial_layers, normalised, propagate
 
 __all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
 
@@ -128,15 +128,18 @@ class MultilayerPerceptron(nn.Module):
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         return self.layers(X)
 
-    def propagate(self, jet: Jet) -> Jet:
-        """Pass a jet of tensors through the net as it predicts, in evaluation mode."""
+    def dense_layers(self) -> list[Dense]:
+        """The net as it predicts, batch normalisation put into the layers before it."""
+        found: list[Dense] = []
         for layer in self.layers:
             if isinstance(layer, nn.Linear):
-                jet = jet @ layer.weight.T + layer.bias
+                found.append(Dense(layer.weight, layer.bias))
             elif isinstance(layer, nn.BatchNorm1d):
-                mean, variance = layer.running_mean, cast(torch.Tensor, layer.running_var)
-                scale = layer.weight / torch.sqrt(variance + layer.eps)
-                jet = (jet - mean) * scale + layer.bias
-            elif not isinstance(layer, Dropout):
-                jet = ACTIVATIONS[self.activation].taylor(jet)
-        return jet
+                mean, variance = cast(torch.Tensor, layer.running_mean), layer.running_var
+                spread = cast(torch.Tensor, variance) + layer.eps
+                found[-1] = normalised(found[-1], mean, spread, layer.weight, layer.bias)
+        return found
+
+    def propagate(self, jet: Jet) -> Jet:
+        """Pass a jet of tensors through the net as it predicts, in evaluation mode."""
+        return propagate(self.dense_layers(), self.activation, jet)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...jets.perceptron import Dense, initial_layers
+from ...jets.perceptron import Dense, initial_layers, normalised
 from .framework import keras
 from .keras_layers import Dropout, activation_function
 
@@ -91,7 +91,7 @@ def dense_layers(weights: Sequence[np.ndarray], batch_norm: bool) -> list[Dense]
 
 
 def _dense(kernel, bias, gamma=None, beta=None, mean=None, variance=None):
+    layer = Dense(kernel.T, bias)
     if gamma is None:
-        return Dense(kernel.T, bias)
-    scale = gamma / np.sqrt(variance + variance.dtype.type(EPSILON))
-    return Dense(scale[:, None] * kernel.T, (bias - mean) * scale + beta)
+        return layer
+    return normalised(layer, mean, variance + variance.dtype.type(EPSILON), gamma, beta)
