@@ -4,10 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi, sqrt
 
-import scipy.special
-
 from .jet import Jet, solve
-from .namespace import namespace
+from .namespace import namespace, special_functions
 from .parts import product_part, square_part
 
 __all__ = ["ACTIVATIONS", "RATIONAL_DENOMINATOR", "RATIONAL_NUMERATOR", "Activation"]
@@ -16,11 +14,6 @@ __all__ = ["ACTIVATIONS", "RATIONAL_DENOMINATOR", "RATIONAL_NUMERATOR", "Activat
 # (Boullé, Nakatsukasa & Townsend 2020, "Rational neural networks").
 RATIONAL_NUMERATOR = (1.1915, 1.5957, 0.5, 0.0218)
 RATIONAL_DENOMINATOR = (2.383, 0.0, 1.0)
-
-
-def _special(x):
-    """The namespace of special functions that takes x: torch's own or SciPy's."""
-    return getattr(namespace(x), "special", scipy.special)
 
 
 def _relu(z: Jet) -> Jet:
@@ -50,7 +43,7 @@ def _logistic_rate(n_variables, position=0):
 
 
 def _sigmoid(z: Jet) -> Jet:
-    return solve(z, [_special(z.value).expit(z.value)], [_logistic_rate(z.n_variables)])[0]
+    return solve(z, [special_functions(z.value).expit(z.value)], [_logistic_rate(z.n_variables)])[0]
 
 
 def _swish(z: Jet) -> Jet:
@@ -64,7 +57,7 @@ def _normal(z: Jet) -> list[Jet]:
         return product_part(z.parts, parts[1], k, z.n_variables, scale=-1)
 
     density = namespace(z.value).exp(-0.5 * z.value**2) / sqrt(2 * pi)
-    values = [_special(z.value).ndtr(z.value), density]
+    values = [special_functions(z.value).ndtr(z.value), density]
     return solve(z, values, [lambda parts, k: parts[1][k], density_rate])
 
 
@@ -88,7 +81,10 @@ def _cosine(z: Jet) -> Jet:
 
 def _softplus(z: Jet) -> Jet:
     xp = namespace(z.value)
-    values = [xp.logaddexp(z.value, xp.zeros_like(z.value)), _special(z.value).expit(z.value)]
+    values = [
+        xp.logaddexp(z.value, xp.zeros_like(z.value)),
+        special_functions(z.value).expit(z.value),
+    ]
     rates = [lambda parts, k: parts[1][k], _logistic_rate(z.n_variables, position=1)]
     return solve(z, values, rates)[0]
 

@@ -1,12 +1,12 @@
 """Elementary functions of jets."""
 
+from math import pi
+from math import sqrt as sqrt_of
 from typing import Any
-
-import numpy as np
-from scipy import special
 
 from .activations import ACTIVATIONS
 from .jet import Jet, solve
+from .namespace import namespace, special_functions
 from .parts import product_part, square_part
 
 __all__ = [
@@ -44,10 +44,11 @@ tanh = ACTIVATIONS["tanh"].taylor
 expit = ACTIVATIONS["sigmoid"].taylor
 
 
-def replace_where(jet: Jet, mask: np.ndarray, values: Any) -> Jet:
+def replace_where(jet: Jet, mask: Any, values: Any) -> Jet:
     """The jet with constants in place of the entries under a mask: their derivatives are zero."""
-    parts = [np.where(mask, 0.0, part) for part in jet.parts[1:]]
-    return Jet([np.where(mask, values, jet.value)[None], *parts], jet.order, jet.n_variables)
+    where = namespace(jet.value).where
+    parts = [where(mask, 0.0, part) for part in jet.parts[1:]]
+    return Jet([where(mask, values, jet.value)[None], *parts], jet.order, jet.n_variables)
 
 
 def row_sum(jet: Jet) -> Jet:
@@ -55,7 +56,7 @@ def row_sum(jet: Jet) -> Jet:
     return jet.map_parts(lambda part: part.sum(axis=-1, keepdims=True))
 
 
-def require_domain(allowed: np.ndarray, name: str, domain: str) -> None:
+def require_domain(allowed: Any, name: str, domain: str) -> None:
     """Raise a ValueError unless all values lie where a function has derivatives."""
     if not allowed.all():
         raise ValueError(
@@ -71,26 +72,26 @@ def _integrate(z, value, rate) -> Jet:
 
 def exp(z: Jet) -> Jet:
     """e to the z."""
-    return solve(z, [np.exp(z.value)], [lambda found, k: found[0][k]])[0]
+    return solve(z, [namespace(z.value).exp(z.value)], [lambda found, k: found[0][k]])[0]
 
 
 def expm1(z: Jet) -> Jet:
     """exp(z) - 1, exact near zero."""
     result = exp(z)
-    result.parts[0] = np.expm1(z.value)[None]
+    result.parts[0] = namespace(z.value).expm1(z.value)[None]
     return result
 
 
 def log(z: Jet) -> Jet:
     """Natural logarithm of positive values."""
     require_domain(z.value > 0, "The logarithm", "above 0")
-    return _integrate(z, np.log(z.value), 1 / z)
+    return _integrate(z, namespace(z.value).log(z.value), 1 / z)
 
 
 def log1p(z: Jet) -> Jet:
     """log(1 + z), exact near zero."""
     require_domain(z.value > -1, "log1p", "above -1")
-    return _integrate(z, np.log1p(z.value), 1 / (z + 1))
+    return _integrate(z, namespace(z.value).log1p(z.value), 1 / (z + 1))
 
 
 def sqrt(z: Jet) -> Jet:
@@ -102,18 +103,20 @@ def sqrt(z: Jet) -> Jet:
 def cbrt(z: Jet) -> Jet:
     """Cube root, of any values but zero."""
     require_domain(z.value != 0, "The cube root", "off 0")
-    return (z * np.sign(z.value)) ** (1 / 3) * np.sign(z.value)
+    sign = namespace(z.value).sign(z.value)
+    return (z * sign) ** (1 / 3) * sign
 
 
 def absolute(z: Jet) -> Jet:
     """Absolute value; at zero that of the side above."""
-    return z * np.where(z.value < 0, -1.0, 1.0)
+    return z * namespace(z.value).where(z.value < 0, -1.0, 1.0 + 0 * z.value)
 
 
 def sin_cos(z: Jet) -> list[Jet]:
     """Sine and cosine."""
     rates = [lambda found, k: found[1][k], lambda found, k: -found[0][k]]
-    return solve(z, [np.sin(z.value), np.cos(z.value)], rates)
+    xp = namespace(z.value)
+    return solve(z, [xp.sin(z.value), xp.cos(z.value)], rates)
 
 
 def sin(z: Jet) -> Jet:
@@ -129,7 +132,8 @@ def cos(z: Jet) -> Jet:
 def sinh_cosh(z: Jet) -> list[Jet]:
     """Hyperbolic sine and cosine."""
     rates = [lambda found, k: found[1][k], lambda found, k: found[0][k]]
-    return solve(z, [np.sinh(z.value), np.cosh(z.value)], rates)
+    xp = namespace(z.value)
+    return solve(z, [xp.sinh(z.value), xp.cosh(z.value)], rates)
 
 
 def tan(z: Jet) -> Jet:
@@ -139,40 +143,40 @@ def tan(z: Jet) -> Jet:
         part = square_part(found[0], k, z.n_variables)
         return part + 1 if k == 0 else part
 
-    return solve(z, [np.tan(z.value)], [rate])[0]
+    return solve(z, [namespace(z.value).tan(z.value)], [rate])[0]
 
 
 def arcsin(z: Jet) -> Jet:
     """Arcsine of values strictly between -1 and 1."""
     require_domain(abs(z.value) < 1, "The arcsine", "between -1 and 1")
-    return _integrate(z, np.arcsin(z.value), (1 - z.square()) ** -0.5)
+    return _integrate(z, namespace(z.value).asin(z.value), (1 - z.square()) ** -0.5)
 
 
 def arccos(z: Jet) -> Jet:
     """Arccosine of values strictly between -1 and 1."""
-    return np.pi / 2 - arcsin(z)
+    return pi / 2 - arcsin(z)
 
 
 def arctan(z: Jet) -> Jet:
     """Arctangent."""
-    return _integrate(z, np.arctan(z.value), 1 / (z.square() + 1))
+    return _integrate(z, namespace(z.value).atan(z.value), 1 / (z.square() + 1))
 
 
 def arcsinh(z: Jet) -> Jet:
     """Inverse hyperbolic sine."""
-    return _integrate(z, np.arcsinh(z.value), (z.square() + 1) ** -0.5)
+    return _integrate(z, namespace(z.value).asinh(z.value), (z.square() + 1) ** -0.5)
 
 
 def arccosh(z: Jet) -> Jet:
     """Inverse hyperbolic cosine of values above 1."""
     require_domain(z.value > 1, "arccosh", "above 1")
-    return _integrate(z, np.arccosh(z.value), (z.square() - 1) ** -0.5)
+    return _integrate(z, namespace(z.value).acosh(z.value), (z.square() - 1) ** -0.5)
 
 
 def arctanh(z: Jet) -> Jet:
     """Inverse hyperbolic tangent of values strictly between -1 and 1."""
     require_domain(abs(z.value) < 1, "arctanh", "between -1 and 1")
-    return _integrate(z, np.arctanh(z.value), 1 / (1 - z.square()))
+    return _integrate(z, namespace(z.value).atanh(z.value), 1 / (1 - z.square()))
 
 
 def logit(z: Jet) -> Jet:
@@ -188,13 +192,15 @@ def log_expit(z: Jet) -> Jet:
 
 def erf(z: Jet) -> Jet:
     """Error function."""
-    return _integrate(z, special.erf(z.value), exp(-z.square()) * (2 / np.sqrt(np.pi)))
+    return _integrate(
+        z, special_functions(z.value).erf(z.value), exp(-z.square()) * (2 / sqrt_of(pi))
+    )
 
 
 def ndtr(z: Jet) -> Jet:
     """Cumulative normal distribution."""
-    density = exp(z.square() * -0.5) / np.sqrt(2 * np.pi)
-    return _integrate(z, special.ndtr(z.value), density)
+    density = exp(z.square() * -0.5) / sqrt_of(2 * pi)
+    return _integrate(z, special_functions(z.value).ndtr(z.value), density)
 
 
 def ndtri(z: Jet) -> Jet:
@@ -205,6 +211,6 @@ def ndtri(z: Jet) -> Jet:
         squares = [square_part(found[1], j, z.n_variables) for j in range(k + 1)]
         return product_part(found[0], squares, k, z.n_variables)
 
-    value = special.ndtri(z.value)
-    rate = np.sqrt(2 * np.pi) * np.exp(value**2 / 2)
+    value = special_functions(z.value).ndtri(z.value)
+    rate = sqrt_of(2 * pi) * namespace(value).exp(value**2 / 2)
     return solve(z, [value, rate], [lambda found, k: found[1][k], curvature])[0]
