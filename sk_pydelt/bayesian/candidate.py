@@ -4,6 +4,7 @@ from math import pi
 
 import numpy as np
 
+from ..jets.blocks import row_slices, rows_within
 from ..jets.perceptron import Perceptron, initial_layers
 from ..samples import Samples
 from ..solvers.evidence import evidence_steps
@@ -61,11 +62,10 @@ class Candidate:
 
     def log_densities(self, samples: Samples) -> np.ndarray:
         """Log predictive densities of other samples, summed over the outputs: (n,)."""
-        rows = max(1, BLOCK_ENTRIES // (self.n_weights * samples.targets.shape[1]))
-        starts = range(0, len(samples), rows)
+        rows = rows_within(self.n_weights * samples.targets.shape[1], BLOCK_ENTRIES)
         with one_blas_thread(self.problem.work):
             posterior = self.posterior()
-            blocks = (samples[start : start + rows] for start in starts)
+            blocks = (samples[part] for part in row_slices(len(samples), rows))
             return np.concatenate([self._log_densities(posterior, block) for block in blocks])
 
     def _log_densities(self, posterior, samples):

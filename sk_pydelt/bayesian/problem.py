@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ..jets import Jet
+from ..jets.blocks import row_slices, rows_within
 from ..jets.jacobian import Jacobian
 from ..jets.perceptron import Perceptron
 from ..samples import Samples
@@ -66,7 +67,7 @@ class NetProblem(EvidenceProblem):
         self.ceilings[-1] = 1.0  # the level of an output is never known before it is seen
         self.bends = self.y.size <= min(BEND_ADVANTAGE * net.n_weights, MAX_SIDE)
         self.dual = self.y.size <= min(DUAL_ADVANTAGE * net.n_weights, MAX_SIDE)
-        self.block_rows = max(1, BLOCK_ENTRIES // (net.n_weights * self.y.shape[1]))
+        self.block_rows = rows_within(net.n_weights * self.y.shape[1], BLOCK_ENTRIES)
         self._check_size()
 
     def _check_size(self):
@@ -82,10 +83,10 @@ class NetProblem(EvidenceProblem):
     @cached_property
     def parts(self) -> list[Jet]:
         """Jets of the samples' places and directions: of all at once, or block by block."""
-        jet, rows = self.samples.jet, self.block_rows
-        if self.bends or rows >= len(self.y):
+        jet = self.samples.jet
+        if self.bends or self.block_rows >= len(self.y):
             return [jet]
-        return [jet[start : start + rows] for start in range(0, len(self.y), rows)]
+        return [jet[rows] for rows in row_slices(len(self.y), self.block_rows)]
 
     def at(self, w: np.ndarray) -> "NetPoint":
         """The problem at the weights w (P,)."""
@@ -134,11 +135,10 @@ class NetPoint(EvidencePoint):
 
     def jacobians(self) -> Iterator[tuple[slice, Jacobian]]:
         """Pairs of rows and their Jacobian, block by block."""
-        rows, m = self.problem.block_rows, self.problem.y.shape[1]
-        for i, start in enumerate(range(0, len(self.problem.y), rows)):
-            part = slice(start, start + rows)
+        n, m = self.problem.y.shape
+        for i, part in enumerate(row_slices(n, self.problem.block_rows)):
             if self._passes:
-                yield part, self._whole.rows(slice(start * m, (start + rows) * m))
+                yield part, self._whole.rows(slice(part.start * m, part.stop * m))
             else:
                 forward = self.problem.net.forward(self.w, self.problem.parts[i])
                 scale = self.problem.row_scale[part].reshape(-1)

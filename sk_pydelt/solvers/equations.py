@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ..jets.blocks import row_slices, rows_within
 from ..jets.jacobian import Jacobian
 from ..jets.namespace import namespace
 from .positive import add_to_diagonal, factorise
@@ -200,11 +201,11 @@ def linearise(
             f"is smaller, and at most {MAX_SIDE}: here the net has {n_weights} weights and the "
             f"data {n_residuals} residuals. Use solver='lbfgs' or solver='adam', or a smaller net."
         )
-    rows = max(1, MAX_JACOBIAN // (n_weights * n_outputs))
+    rows = rows_within(n_weights * n_outputs, MAX_JACOBIAN)
     if rows >= n_rows:
         operator, r = jacobian(slice(None))
         return PrimalEquations.of_blocks([(operator.dense(), r)], operator.transposed_times)
-    parts = [slice(start, start + rows) for start in range(0, n_rows, rows)]
+    parts = row_slices(n_rows, rows)
 
     def transposed_times(u):  # Jacobians are computed anew: cheap beside their products
         blocks = (u[part.start * n_outputs : part.stop * n_outputs] for part in parts)

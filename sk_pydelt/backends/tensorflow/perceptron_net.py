@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...jets import Jet
+from ...jets.blocks import map_row_blocks
 from ...jets.perceptron import Perceptron, propagate
 from .epochs import Compiled, compiled_perceptron
 from .framework import keras, tf
@@ -88,9 +89,10 @@ class PerceptronNet(NetKind):
         model.set_weights([next(new[running]) for running in self._running(model)])
 
     def predict(self, net: "KerasNet", X: np.ndarray) -> np.ndarray:
-        blocks = (X[start : start + PREDICT_ROWS] for start in range(0, len(X), PREDICT_ROWS))
-        jets = (self.propagate(net, Jet.constant(block, 0, 1)) for block in blocks)
-        return np.concatenate([jet.value for jet in jets])
+        def block(rows):
+            return self.propagate(net, Jet.constant(rows, 0, 1)).value
+
+        return map_row_blocks(block, X, PREDICT_ROWS)
 
     def propagate(self, net: "KerasNet", jet: Jet) -> Jet:
         layers = dense_layers(net.weights(), self.spec.batch_norm)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ...jets import Jet, multi_indices
+from ...jets.blocks import map_row_blocks
 from ..training import require_one_net
 from .epochs import Compiled, compiled_model
 from .framework import forget_kernels, keras, tf
@@ -136,9 +137,11 @@ class UserModel(NetKind):
 
 def predict_model(model: keras.Model, X: np.ndarray, dtype: str) -> np.ndarray:
     """Values of a Keras model at X (n, p), of shape (n, q), in its own precision."""
-    blocks = [X[start : start + PREDICT_ROWS] for start in range(0, max(len(X), 1), PREDICT_ROWS)]
-    values = [model(tf.constant(block, dtype), training=False).numpy() for block in blocks]
-    return np.concatenate(values).astype(np.float64, copy=False)
+
+    def block(rows):
+        return model(tf.constant(rows, dtype), training=False).numpy()
+
+    return map_row_blocks(block, X, PREDICT_ROWS).astype(np.float64, copy=False)
 
 
 @contextmanager
