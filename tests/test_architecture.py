@@ -134,6 +134,17 @@ def test_every_module_has_its_row_in_the_table(name):
     assert _matches(name, MAY_IMPORT), f"say in MAY_IMPORT what sk_pydelt.{name} may import"
 
 
+@pytest.mark.parametrize("pattern", MAY_IMPORT)
+def test_every_row_of_the_table_is_of_a_module(pattern):
+    assert any(fnmatch(name, pattern) for name in MODULES), "there is no such module: leave it out"
+
+
+@pytest.mark.parametrize("pattern", MAY_IMPORT)
+def test_every_name_in_a_row_is_of_a_module(pattern):
+    words = [word.strip("()") for word in MAY_IMPORT[pattern].split()]
+    assert not [w for w in words if w != "*" and not any(fnmatch(name, w) for name in MODULES)]
+
+
 @each_module
 def test_imports_go_only_downward(name):
     ours = {(_our_module(target), lazy) for target, lazy in _imports(name)}
