@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "neural": f"{ESTIMATOR} sobolev",
     "bayesian*": f"{ESTIMATOR} bayesian* sobolev",
     "spline": "base calculus* chain* jets* samples solvers*",
-    "interpolation": "base bayesian* calculus* neural spline",
+    "interpolation": "base bayesian* calculus* neural solvers* spline",
     "__init__": "base bayesian calculus* neural spline (*)",
 }
 
