@@ -68,7 +68,7 @@ bayesian = [BayesianNeuralNetworkInterpolator(random_state=seed) for seed in ran
 models = {
     "net": [net.fit(X, y) for net in nets],
     "Bayesian": [model.fit(X, y) for model in bayesian],
-    "cubic spline": [SplineInterpolator(smoothing=0.0).fit(X, y)],
+    "cubic spline": [SplineInterpolator(smoothing=0.0, degree=3).fit(X, y)],
     "quintic spline": [SplineInterpolator(smoothing=0.0, degree=5).fit(X, y)],
 }
 

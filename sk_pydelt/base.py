@@ -227,6 +227,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         """Fit the scalers, and scale the samples."""
         if self.x_scaler is None:
             _refuse_vanishing_ranges(X)
+        if self.y_scaler is None or isinstance(self.y_scaler, str):
+            _refuse_extreme_units(y)
         self.x_scaler_ = _fit_scaler(self.x_scaler, MinMaxScaler((-1, 1)), X, sample_weight)
         self.y_scaler_ = _fit_scaler(self.y_scaler, StandardScaler(), y, sample_weight)
         scaled = _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
@@ -310,6 +312,20 @@ def _refuse_vanishing_ranges(X):
         raise ValueError(
             f"Feature {i} varies by {ranges[i]:.1e} only, which MinMaxScaler takes for a constant: "
             "give it in a smaller unit."
+        )
+
+
+def _refuse_extreme_units(y):
+    """Values or differences like these have squares beyond what float64 holds."""
+    with np.errstate(over="ignore"):
+        sizes = np.stack([np.abs(y).max(axis=0), np.ptp(y, axis=0)])
+    extreme = (sizes[0] > 1e150) | (sizes[1] > 0) & (sizes[1] < 1e-150)
+    if extreme.any():
+        largest, spread = sizes[:, np.argmax(extreme)]
+        raise ValueError(
+            f"y is up to {largest:.1e} and varies by {spread:.1e}: squares of such numbers leave "
+            "the range of float64 (1e-308 to 1e308). Give y in another unit, or a y_scaler that "
+            "changes it."
         )
 
 

@@ -13,16 +13,21 @@ from sklearn.utils._param_validation import Interval
 from .base import BaseInterpolator
 from .jets import Jet
 from .jets.blocks import in_row_blocks
-from .solvers.smoothing_splines import fit_curve, fit_surface, kernel_factor, monomials
+from .solvers.smoothing_choice import resolution
+from .solvers.smoothing_curves import fit_curve
+from .solvers.smoothing_surfaces import fit_surface, kernel_factor, monomials
 
-__all__ = ["PolyharmonicSpline", "SplineInterpolator"]
+__all__ = ["PolyharmonicSpline", "SplineInterpolator", "merge_repeated"]
 
 SAME_PLACE = 1e-10  # of a feature's range: closer values are one place, apart by rounding
+HIGHEST_SMOOTHED = 11  # degree of a curve: its values are right to some 1e-4 of their spread
 MAX_CENTRES = 10_000  # several features: matrices of this size squared
 BLOCK_ENTRIES = 2**21  # Taylor coefficients of the kernel held at a time
 
 
-def _merge_repeated(X, y, weight):
+def merge_repeated(
+    X: np.ndarray, y: np.ndarray, weight: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distinct places in ascending order, the weighted mean of y at each, and its weight."""
     weight = np.ones(len(X)) if weight is None else weight
     places = np.column_stack([_group(column) for column in X.T])
@@ -41,8 +46,15 @@ def _group(values):
     return number
 
 
-def _check_degree(degree, even_too):
-    if degree % 2 == 0 and not even_too:
+def _check_degree(degree, n_features, smoothing):
+    curve = n_features == 1
+    if curve and degree > HIGHEST_SMOOTHED and smoothing != 0:
+        raise ValueError(
+            f"A degree above {HIGHEST_SMOOTHED} loses too much to rounding where samples are "
+            f"smoothed: set degree={HIGHEST_SMOOTHED} or lower, or smoothing=0.0; got "
+            f"degree={degree}."
+        )
+    if degree % 2 == 0 and not (curve and smoothing == 0):
         raise ValueError(
             f"An even degree is possible only for one feature with smoothing=0.0: set "
             f"degree={degree - 1} or degree={degree + 1}; got degree={degree}."
@@ -125,11 +137,7 @@ class SplineInterpolator(BaseInterpolator):
     polyharmonic spline :math:`\sum_i c_i\,\varphi(|x - x_i|) + p(x)` with
     :math:`\varphi(r) = \pm r^{\text{degree}} / (2\,\text{degree}!)`, p a polynomial of degree
     m − 1, and the penalty :math:`\lambda\, c^T \Phi c` (Duchon 1977), which is the same spline
-    where there is one feature. Generalised cross-validation takes the λ of least
-
-    .. math:: \frac{\sum_i w_i\,(y_i - f(x_i))^2 / \sum_i w_i}{(1 - \operatorname{tr} A / n)^2},
-
-    A the hat matrix and n the number of distinct places (Craven & Wahba 1979).
+    where there is one feature. The automatic choice of λ is described in the Notes.
 
     Parameters
     ----------
@@ -137,12 +145,12 @@ class SplineInterpolator(BaseInterpolator):
         λ. As the data are scaled first (x to [-1, 1], y to unit variance) it has no units, and
         it does not depend on the number of samples; n λ is the `lam` of
         `scipy.interpolate.make_smoothing_spline` on the scaled data. None chooses it for each
-        output by generalised cross-validation, which takes the noise to be independent from
-        sample to sample. 0.0 interpolates; with one feature the ends are then "not-a-knot".
-    degree : int, default=3
+        output, taking the noise to be independent from sample to sample; see the Notes. 0.0
+        interpolates; with one feature the ends are then "not-a-knot".
+    degree : int, default=5
         Degree of the spline, and the highest order of its derivatives; the last is piecewise
-        constant, all below are continuous. Odd, but for one feature with smoothing=0.0, where
-        it may be any.
+        constant, all below are continuous. Odd, and one feature is smoothed to degree 11 at most;
+        for one feature with smoothing=0.0 it may be any.
     x_scaler : transformer, "passthrough" or None, default=None
         None is MinMaxScaler((-1, 1)).
     y_scaler : transformer, "passthrough" or None, default=None
@@ -150,8 +158,8 @@ class SplineInterpolator(BaseInterpolator):
 
     Attributes
     ----------
-    spline_ : scipy.interpolate.BSpline or PolyharmonicSpline
-        The spline of the scaled data.
+    spline_ : scipy.interpolate.BSpline, SplineColumns or PolyharmonicSpline
+        The spline of the scaled data; SplineColumns where outputs differ in their knots.
     smoothing_ : float, or array of shape (m,) where y was 2-D
         λ used.
     effective_dof_ : float, or array of shape (m,) where y was 2-D
@@ -161,11 +169,24 @@ class SplineInterpolator(BaseInterpolator):
     Raises
     ------
     ValueError
-        `fit`: an even degree where it must be odd; more than 10,000 distinct places of several
-        features. `differentiate`: an order above the degree.
+        `fit`: an even degree where it must be odd, or one above 11 of a curve that is smoothed;
+        more than 10,000 distinct places of several features; y so large, or so nearly constant,
+        that squares leave the range of float64. `differentiate`: an order above the degree.
 
     Notes
     -----
+    With smoothing=None, λ is a least value of the generalised cross-validation score
+
+    .. math:: \frac{\sum_i w_i\,(y_i - f(x_i))^2 / \sum_i w_i}{(1 - \operatorname{tr} A / n)^2},
+
+    A the hat matrix and n the number of distinct places (Craven & Wahba 1979). Its least value of
+    all is often at interpolation, where it is the ratio of two small numbers. So only bandwidths
+    above half of that of greatest marginal likelihood are compared (REML; Wood 2011), which all
+    frequencies of the residuals decide; where the score falls on to that bound, the likelihood's
+    own λ is taken. Values that all lie on a grid and repeat were rounded: the likelihood then
+    takes the noise for at least that of rounding, its step squared over 12. `docs/benchmarks.md`
+    has the comparison.
+
     Rows at one place (to 1e-10 of each feature's range) are one sample, the weighted mean of
     their y with the sum of their weights. Only the ratios of weights matter. Too few distinct
     places lower the degree: n places on a curve that is interpolated take a polynomial of degree
@@ -176,16 +197,25 @@ class SplineInterpolator(BaseInterpolator):
     degree m − 1 if smoothed (for a cubic, a straight line). In several features the sum of powers
     goes on, which tends to a polynomial of degree m − 1 along each ray, at most.
 
-    For derivatives of noisy samples degree=5 is often the better choice: the m-th derivative of a
-    smoothed spline is drawn to zero at both ends. In several features degrees above 7 lose digits.
+    The m-th derivative of a smoothed spline is drawn to zero at both ends, so that degree 5 derives
+    better than 3. In several features degrees above 7 lose digits.
 
-    One feature costs time proportional to n (10⁵ samples: some ten seconds with smoothing=None),
+    m-th differences of samples h apart lose eps (4 b / h)^m to rounding where the fit has the
+    bandwidth b = λ^(1 / 2m). On one feature, samples that are closer than
+    h = b (24 4^m eps)^(1 / (m + 2)) are therefore smoothed as their weighted means wherever that
+    loss is larger than what means over h change, (h / b)² / 24 of the values: for degrees 3, 5, 7
+    and 11, h is 0.0005, 0.003, 0.01 and 0.05 of b. Bursts of three or more samples that are closer
+    than this h for the mean distance of samples as b are their mean from the start, at any λ above
+    zero.
+
+    One feature costs time proportional to n (10⁵ samples: some six seconds with smoothing=None),
     several features n² memory (4 GB at 10,000 places) and n³ time (some seconds at 2000).
 
     References
     ----------
     C. H. Reinsch, Smoothing by spline functions, Numer. Math. 10 (1967) 177.
     P. Craven, G. Wahba, Smoothing noisy data with spline functions, Numer. Math. 31 (1979) 377.
+    S. N. Wood, Fast stable restricted maximum likelihood estimation, JRSS B 73 (2011) 3.
     J. Duchon, Splines minimizing rotation-invariant semi-norms in Sobolev spaces, 1977.
 
     Examples
@@ -208,7 +238,7 @@ class SplineInterpolator(BaseInterpolator):
     def __init__(
         self,
         smoothing: float | None = None,
-        degree: int = 3,
+        degree: int = 5,
         x_scaler: BaseEstimator | str | None = None,
         y_scaler: BaseEstimator | str | None = None,
     ) -> None:
@@ -219,12 +249,13 @@ class SplineInterpolator(BaseInterpolator):
 
     def _fit_scaled(self, samples):
         one_feature = samples.X.shape[1] == 1
-        _check_degree(self.degree, even_too=one_feature and self.smoothing == 0)
-        X, y, weight = _merge_repeated(samples.X, samples.y, samples.weight)
+        _check_degree(self.degree, samples.X.shape[1], self.smoothing)
+        X, y, weight = merge_repeated(samples.X, samples.y, samples.weight)
         if not one_feature:
             _check_size(len(X))
         fit = fit_curve if one_feature else fit_surface
-        found, chosen, dof = fit(X, y, weight, self.degree, self.smoothing)
+        noise = [resolution(column) ** 2 / 12 for column in samples.y.T]
+        found, chosen, dof = fit(X, y, weight, self.degree, self.smoothing, noise)
         self.spline_ = found if one_feature else PolyharmonicSpline(X, *found, self.degree)
         self._highest_order = self.degree
         self.smoothing_ = self._each_output(chosen)

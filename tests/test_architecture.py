@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "neural": f"{ESTIMATOR} backends sobolev",
     "bayesian*": f"{ESTIMATOR} bayesian* probabilistic sobolev",
     "spline": "base calculus* chain* jets* samples solvers*",
-    "interpolation": "base bayesian* calculus* neural spline",
+    "interpolation": "base bayesian* calculus* neural solvers* spline",
     "__init__": "base bayesian calculus* neural spline (*)",
 }
 

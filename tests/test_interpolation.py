@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.integrate import solve_ivp
+from scipy.interpolate import UnivariateSpline
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
@@ -148,31 +149,78 @@ def test_names_given_twice_or_unknown():
         SplineInterpolator(kk=3)
 
 
+def noisy_wave(seed=0):
+    return WAVE + 0.3 * np.random.default_rng(seed).standard_normal(25)
+
+
 @pytest.mark.parametrize("s", [0.05, 0.5, 2.0])
-@pytest.mark.parametrize("k", [1, 3, 5])
-def test_smoothing_is_the_sum_of_squared_residuals(s, k):
-    y = WAVE + 0.3 * np.random.default_rng(0).standard_normal(25)
-    model = SplineInterpolator(smoothing=s, k=k).fit(T, y)
-    assert_allclose(np.sum((model.predict(T) - y) ** 2), s, rtol=1e-5)
-    oracle = spline.SplineInterpolator(model.smoothing_, k).fit(X, y)
-    assert_array_equal(model.predict(T), oracle.predict(X))
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+def test_smoothing_is_fitpacks(s, k):
+    y = noisy_wave()
+    model, oracle = SplineInterpolator(smoothing=s, k=k).fit(T, y), UnivariateSpline(T, y, s=s, k=k)
+    places = np.linspace(-0.1, 2.1, 101)
+    assert_allclose(model.predict(places), oracle(places), rtol=1e-9, atol=1e-9)
+    for order in range(1, k + 1):
+        exact = oracle.derivative(order)(T)
+        assert_allclose(model.differentiate(order)(T), exact, atol=1e-9 * np.abs(exact).max())
+    assert np.sum((model.predict(T) - y) ** 2) < 1.001 * s
     assert model.smoothing == s
+    assert_allclose(model.smoothing_, s)
+    assert model.effective_dof_ == len(oracle.get_coeffs())
+
+
+def test_smoothing_of_clean_samples_as_in_pydelts_tests():
+    t = np.linspace(0, 2 * np.pi, 50)
+    slope = SplineInterpolator(smoothing=0.01).fit(t, np.sin(t)).differentiate()
+    assert slope(0.0) == pytest.approx(0.88, abs=0.005)
+    assert_allclose(slope(t), np.cos(t), atol=0.2)
 
 
 def test_smoothing_with_weights_and_outputs():
-    rng = np.random.default_rng(0)
-    y = WAVE[:, None] + 0.3 * rng.standard_normal((25, 2))
-    weight = rng.uniform(0.5, 2, 25)
+    y, weight = np.column_stack([noisy_wave(0), noisy_wave(1)]), np.linspace(0.5, 2, 25)
     model = SplineInterpolator(smoothing=1.0).fit(T, y, list(weight))
-    squares = (model.predict(T) - y) ** 2
-    assert_allclose(np.sum(weight * squares.mean(axis=1)), 1.0, rtol=1e-5)
+    assert_allclose(weight @ (model.predict(T) - y) ** 2, [1.0, 1.0], rtol=1e-3)
+    for column, slopes in zip(y.T, model.differentiate()(T).T):
+        oracle = UnivariateSpline(T, column, np.sqrt(weight), s=1.0, k=5).derivative()
+        assert_allclose(slopes, oracle(T), rtol=1e-8)
+
+
+def test_smoothing_of_repeated_places_is_that_of_their_means():
+    y, apart = noisy_wave(), np.linspace(0.05, 0.1, 25)
+    model = SplineInterpolator(smoothing=0.5).fit(np.r_[T, T], np.r_[y - apart, y + apart])
+    left = 0.5 - 2 * np.sum(apart**2)
+    oracle = UnivariateSpline(T, y, np.full(25, np.sqrt(2)), s=left, k=5)
+    assert_allclose(model.predict(T), oracle(T), rtol=1e-8)
+    through = SplineInterpolator(smoothing=0.01).fit(np.r_[T, T], np.r_[y - apart, y + apart])
+    assert_allclose(through.predict(T), y, atol=1e-8)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_even_degrees_without_smoothing_leave_what_the_automatic_spline_above_leaves(k):
+    y = noisy_wave()
+    model, above = SplineInterpolator(k=k).fit(T, y), spline.SplineInterpolator(degree=k + 1)
+    left = np.sum((above.fit(X, y).predict(X) - y) ** 2)
+    assert_allclose(model.predict(T), UnivariateSpline(T, y, s=left, k=k)(T), rtol=1e-6)
+    assert_allclose(model.smoothing_, left)
+
+
+@pytest.mark.parametrize("places", [X, np.random.default_rng(1).uniform(0, 1, (25, 2))])
+def test_smoothing_that_fitpack_has_not_is_the_smoothest_spline(places):
+    y = noisy_wave()
+    degree = 7 if places.shape[1] == 1 else 3
+    model = SplineInterpolator(smoothing=0.5, k=degree).fit(places, y)
+    assert_allclose(np.sum((model.predict(places) - y) ** 2), 0.5, rtol=1e-5)
+    oracle = spline.SplineInterpolator(model.smoothing_, degree).fit(places, y)
+    assert_array_equal(model.predict(places), oracle.predict(places))
+    assert model.smoothing == 0.5
 
 
 def test_smoothing_out_of_reach_gives_the_nearest_spline():
-    y = WAVE + 0.3 * np.random.default_rng(0).standard_normal(25)
-    parabola = np.polynomial.Polynomial.fit(T, y, 2)
+    y = noisy_wave()
     stiff = SplineInterpolator(smoothing=1e6).fit(T, y)
-    assert_allclose(stiff.predict(T), parabola(T), atol=1e-5)
+    assert_allclose(stiff.predict(T), np.polynomial.Polynomial.fit(T, y, 5)(T), atol=1e-5)
+    cubic = np.polynomial.Polynomial.fit(T, y, 3)
+    assert_allclose(SplineInterpolator(1e6, 7).fit(T, y).predict(T), cubic(T), atol=1e-5)
     through = SplineInterpolator(smoothing=1e-30).fit(T, y)
     assert_allclose(through.predict(T), y, atol=1e-8)
 

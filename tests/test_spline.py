@@ -18,7 +18,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_pydelt import differentiate
 from sk_pydelt import spline as spline_module
-from sk_pydelt.solvers.smoothing_splines import fit_curve, fit_surface
+from sk_pydelt.solvers.smoothing_curves import fit_curve
+from sk_pydelt.solvers.smoothing_surfaces import fit_surface
 from sk_pydelt.spline import PolyharmonicSpline, SplineInterpolator
 
 RNG = np.random.default_rng(0)
@@ -128,7 +129,7 @@ def test_the_smoothing_spline_minimises_its_functional(degree):
 
 def test_the_cubic_is_scipys_smoothing_spline():
     x, y = noisy_sine(50)
-    model = SplineInterpolator(smoothing=1e-4).fit(x, y)
+    model = SplineInterpolator(smoothing=1e-4, degree=3).fit(x, y)
     u, z = model.x_scaler_.transform(x).ravel(), model.y_scaler_.transform(y[:, None])
     reference = make_smoothing_spline(u, z, lam=1e-4 * len(u))
     for order in range(3):
@@ -168,14 +169,14 @@ def test_much_smoothing_of_many_samples_is_the_straight_line():
     """The usual banded equations lose this to rounding: their condition number is n⁴ λ."""
     x, y = noisy_sine(20_000)
     line = np.polynomial.Polynomial.fit(x.ravel(), y, 1)
-    model = SplineInterpolator(smoothing=1e6).fit(x, y)
+    model = SplineInterpolator(smoothing=1e6, degree=3).fit(x, y)
     assert_allclose(model.predict(x), line(x.ravel()), atol=1e-5)
     assert_allclose(model.effective_dof_, 2, atol=1e-6)
 
 
 def test_a_smoothed_cubic_goes_on_as_a_straight_line():
     x, y = noisy_sine()
-    model = SplineInterpolator().fit(x, y)
+    model = SplineInterpolator(degree=3).fit(x, y)
     beyond = np.array([[-30.0], [-1.0], [7.0], [40.0]])
     assert_allclose(model.differentiate(2)(beyond), 0, atol=1e-10)
     slope = model.differentiate(1)(beyond)
@@ -363,8 +364,8 @@ def test_only_the_ratios_of_weights_matter(d):
 def test_each_output_is_fitted_as_if_alone(d):
     X, y = SAMPLES[d]
     Y = np.column_stack([y, RNG.normal(size=len(y)), X[:, 0]])
-    model = SplineInterpolator().fit(X, Y)
-    alone = MultiOutputRegressor(SplineInterpolator()).fit(X, Y)
+    model = SplineInterpolator(degree=3).fit(X, Y)
+    alone = MultiOutputRegressor(SplineInterpolator(degree=3)).fit(X, Y)
     assert_allclose(model.predict(X), alone.predict(X), atol=1e-8)
     assert_allclose(model.smoothing_[:2], [e.smoothing_ for e in alone.estimators_[:2]], rtol=1e-5)
     assert model.effective_dof_.shape == (3,)
@@ -455,3 +456,30 @@ def test_unscaled_data_of_extreme_units(d):
     tiny = SplineInterpolator(**options).fit(1e-16 * X, 1e9 * y)
     assert_allclose(tiny.predict(1e-16 * X), 1e9 * model.predict(X), rtol=1e-4)
     assert_allclose(tiny.jacobian(1e-16 * X), 1e25 * model.jacobian(X), rtol=1e-2, atol=1e22)
+
+
+@pytest.mark.parametrize("smoothing", [None, 1e-3])
+def test_a_degree_that_rounding_does_not_let_smooth(smoothing):
+    with pytest.raises(ValueError, match=r"degree above 11 .* degree=11 or lower.*got degree=13"):
+        SplineInterpolator(smoothing, degree=13).fit(*SAMPLES[1])
+
+
+@each_dimension
+@pytest.mark.parametrize("unit", [1e-170, 1e-155, 1e155, 1e300])
+@pytest.mark.parametrize("y_scaler", [None, "passthrough"])
+def test_y_in_units_beyond_the_range_of_floats(d, unit, y_scaler):
+    X, y = SAMPLES[d]
+    with pytest.raises(ValueError, match=r"^y is up to .* varies by .*Give y in another unit"):
+        SplineInterpolator(y_scaler=y_scaler).fit(X, unit * y)
+
+
+@each_dimension
+@pytest.mark.parametrize("unit", [1e-140, 1e140])
+def test_y_in_extreme_units(d, unit):
+    X, y = SAMPLES[d]
+    found = SplineInterpolator().fit(X, unit * y).jacobian(X)
+    assert_allclose(found / unit, SplineInterpolator().fit(X, y).jacobian(X), rtol=1e-6, atol=1e-8)
+
+
+def test_the_default_degree_is_five():
+    assert SplineInterpolator().degree == 5
