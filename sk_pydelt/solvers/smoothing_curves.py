@@ -59,7 +59,7 @@ class _CurveSmoother:
     group : array of int of shape (n,), ascending
     """
 
-    def __init__(self, x, weight, m, group):
+    def __init__(self, x, weight, m, group) -> None:
         self.x, self.weight, self.m, self.group = x, weight, m, group
         self.total = np.bincount(group, weight)
         self.places = self.means(x)
@@ -130,7 +130,7 @@ def _resolved(bandwidth, m):
 class _Curve:
     """One curve at every λ, in groups of samples as narrow as that λ can resolve."""
 
-    def __init__(self, x, weight, m):
+    def __init__(self, x, weight, m) -> None:
         self.x, self.weight, self.m = x, weight, m
         alone = _CurveSmoother(x, weight, m, np.arange(len(x)))
         self._smoothers = {None: alone}
@@ -274,7 +274,7 @@ class SplineColumns:
         Which outputs are the columns of which spline.
     """
 
-    def __init__(self, parts):
+    def __init__(self, parts) -> None:
         self.parts = parts
 
     @property
