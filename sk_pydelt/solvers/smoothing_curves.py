@@ -274,7 +274,7 @@ class SplineColumns:
         Which outputs are the columns of which spline.
     """
 
-    def __init__(self, parts) -> None:
+    def __init__(self, parts: list[BSpline]) -> None:
         self.parts = parts
 
     @property
