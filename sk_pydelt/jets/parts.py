@@ -73,13 +73,14 @@ def add_homogeneous(
     """Add scale times the product of two homogeneous parts of degrees left and right."""
     if n_variables == 1 or left == 0 or right == 0:
         return _add_product(total, scale, a, b)
-    rows = []
+    rows, moved = [], total is None
     for row, pairs in enumerate(_factor_pairs(n_variables, left, right)):
-        cell = None if total is None else total[row, ...]
+        cell = before = None if total is None else total[row, ...]
         for i, j in pairs:
             cell = _add_product(cell, scale, a[i, ...], b[j, ...])
         rows.append(cell)
-    return namespace(a).stack(rows) if total is None else total
+        moved = moved or cell is not before  # an array that cannot be updated in place
+    return namespace(a).stack(rows) if moved else total
 
 
 def product_part(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from sk_pydelt.jets import Jet
 from sk_pydelt.jets.parts import multi_indices, product_adjoint, product_part
 
 
@@ -30,3 +31,24 @@ def test_what_counts_nothing_is_left_out():
     assert_allclose(low, 3.0)
     assert_allclose(high, 3.0)
     assert product_adjoint(a[:1], [None, a[0]], 1)[0] is None
+
+
+class Immutable(np.ndarray):
+    """An array whose += gives a new one, as in libraries without updates in place."""
+
+    def __iadd__(self, other):
+        return self + other
+
+
+@pytest.mark.parametrize("q", [1, 2])
+def test_sums_need_no_update_in_place(q):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3, q))
+    plain, other = (Jet.variables(X.view(kind), 3) for kind in (np.ndarray, Immutable))
+    for expected, found in zip(_polynomial(plain).parts, _polynomial(other).parts):
+        assert_allclose(np.asarray(found), expected, rtol=1e-14)
+
+
+def _polynomial(jet):
+    x, y = jet[:, 0], jet[:, -1]
+    return x * (x * y) / (1 + y * y) + (x * y).square()
