@@ -47,7 +47,7 @@ samples = x[::10] + NOISE * np.random.default_rng(0).standard_normal(len(sampled
 
 # %%
 # How fast the first layer may oscillate, and how much weights are penalised, is chosen by
-# cross-validation; the spline chooses its smoothing itself, by generalised cross-validation. The
+# cross-validation; the spline chooses its smoothing itself. The
 # lists that the search chooses from were made after scans that showed the true errors.
 net = NeuralNetworkInterpolator(
     (32, 32), "sine", solver="lbfgs", epochs=300, random_state=0, backend=backend

@@ -7,7 +7,8 @@ Derivatives of any fitted model: `differentiate`, `gradient`, `jacobian`, `hessi
 Rules for further scikit-learn steps: `sk_pydelt.chain.propagate.register`.
 pydelt's interface, with one-dimensional arrays: `sk_pydelt.interpolation`.
 
-PyTorch is loaded when a net is fitted, not before.
+PyTorch is loaded when a `NeuralNetworkInterpolator` is fitted, not before; TensorFlow where that is
+asked for. The Bayesian nets and the splines need neither.
 """
 
 from importlib.metadata import version

@@ -57,26 +57,28 @@ def test_everything_that_the_package_imports_is_declared():
 
 
 def _map():
-    """The names in the first column of the map in CONTRIBUTING."""
+    """Rows of the map in CONTRIBUTING: the names in its first column, and those in its second."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     table = text.split("| where | what |")[1].split("\n\n")[0]
-    return [
-        name
-        for row in table.splitlines()[2:]
-        for name in re.findall(r"`([^`]+)`", row.split("|")[1])
-    ]
+    for row in table.splitlines()[2:]:
+        _, first, second, _ = row.split("|")
+        yield re.findall(r"`([^`]+)`", first), re.findall(r"`([^`]+(?:\.py|/))`", second)
 
 
 def test_every_name_on_the_map_is_there():
-    assert len(_map()) > 5
-    assert not [name for name in _map() if not (PACKAGE / name).exists()]
+    rows = list(_map())
+    assert len(rows) > 5
+    for folders, names in rows:
+        assert not [name for name in folders if not (PACKAGE / name).exists()]
+        homes = [PACKAGE, *(PACKAGE / name for name in folders)]
+        assert not [n for n in names if not any((home / n).exists() for home in homes)]
 
 
 def test_every_file_at_the_top_is_on_the_map():
     entries = {
         p.name for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()
     }
-    named = {name.rstrip("/").split("/")[0] for name in _map()}
+    named = {name.rstrip("/").split("/")[0] for names, _ in _map() for name in names}
     assert not entries - named - {"__init__.py"}
 
 

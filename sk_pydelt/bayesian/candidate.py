@@ -92,9 +92,9 @@ class Candidate:
 
     def held_out(self) -> float:
         """Log density of samples held out of the linearised net."""
-        counts = self.problem.row_scale
+        root = self.problem.row_scale
         with one_blas_thread(self.problem.work):
-            return float(self._held_out().sum() + np.log(counts[counts > 0]).sum())
+            return float(self._held_out().sum() + np.log(root[root > 0]).sum())
 
     def _held_out(self):
         U, s, basis = whitened_svd(self.problem, self.fit)

@@ -87,6 +87,6 @@ def in_row_blocks(
     blocks = [function(jet[rows]) for rows in slices]
     degree = max(block.degree for block in blocks)
     parts = [
-        np.concatenate([block._part(k) for block in blocks], axis=1) for k in range(degree + 1)
+        np.concatenate([block.part(k) for block in blocks], axis=1) for k in range(degree + 1)
     ]
     return Jet(parts, jet.order, jet.n_variables)

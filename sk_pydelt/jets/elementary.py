@@ -67,7 +67,7 @@ def require_domain(allowed: Any, name: str, domain: str) -> None:
 
 def _integrate(z, value, rate) -> Jet:
     """The function of a known value at `z` whose derivative is a known jet."""
-    return solve(z, [value], [lambda found, k: rate._part(k)])[0]
+    return solve(z, [value], [lambda found, k: rate.part(k)])[0]
 
 
 def exp(z: Jet) -> Jet:

@@ -136,7 +136,7 @@ class Jet:
         for jet in jets[1:]:
             jets[0]._require_same_kind(jet)
         degree = max(jet.degree for jet in jets)
-        parts = [xp.concat([jet._part(k) for jet in jets], axis=-1) for k in range(degree + 1)]
+        parts = [xp.concat([jet.part(k) for jet in jets], axis=-1) for k in range(degree + 1)]
         return cls(parts, jets[0].order, jets[0].n_variables)
 
     @property
@@ -153,7 +153,7 @@ class Jet:
         n, m = self.value.shape
         return f"Jet of order {self.order} in {self.n_variables} variables, {n} rows, {m} columns"
 
-    def _part(self, k):
+    def part(self, k: int) -> Any:
         """The part of degree k, zeros where it is not stored."""
         if k > self.order:
             raise ValueError(
@@ -229,7 +229,7 @@ class Jet:
         quotient: list = []
         top = self.order if other.degree else self.degree
         for k in range(top + 1):
-            rest = self._part(k) + xp.zeros_like(other.value)  # fresh: the sum is taken in place
+            rest = self.part(k) + xp.zeros_like(other.value)  # fresh: the sum is taken in place
             # The quotient is known to degree k - 1 so far: the divisor's value is left out.
             factors = other.parts, quotient
             rest = product_part(*factors, k, self.n_variables, total=rest, scale=-1)
@@ -293,12 +293,12 @@ class Jet:
         multi_index = tuple(multi_index)
         k = sum(multi_index)
         row = positions(self.n_variables, k)[multi_index]
-        return self._part(k)[row, ...] * float(prod(map(factorial, multi_index)))
+        return self.part(k)[row, ...] * float(prod(map(factorial, multi_index)))
 
     def tensor(self, k: int) -> Any:
         """All derivatives of order k: shape (n, m, q, …, q) with k trailing axes."""
         xp = namespace(self.value)
-        part = self._part(k)
+        part = self.part(k)
         places, factorials = tensor_table(self.n_variables, k)
         scale = xp.asarray(factorials, dtype=part.dtype, device=part.device)
         entries = part[xp.asarray(places, device=part.device), ...] * scale[:, None, None]

@@ -156,7 +156,7 @@ class ForwardPass:
     def columns(self) -> Any:
         """All Taylor coefficients beside each other, of all outputs: (n, n_terms m)."""
         xp = namespace(self.result.value)
-        parts = [self.result._part(k) for k in range(self.result.order + 1)]
+        parts = [self.result.part(k) for k in range(self.result.order + 1)]
         whole = xp.concat(parts, axis=0) if len(parts) > 1 else parts[0]
         return xp.reshape(xp.moveaxis(whole, 0, 1), (whole.shape[1], -1))
 

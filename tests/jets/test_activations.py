@@ -72,7 +72,7 @@ def test_agrees_with_mpmath_in_one_variable(name, array):
     with mpmath.workdps(40):
         for row, x in enumerate(points):
             expected = mpmath.taylor(lambda t: CLOSED_FORMS[name](inner(t)), mpmath.mpf(x), 8)
-            actual = [float(part[0, row, 0]) for part in (f._part(k) for k in range(9))]
+            actual = [float(part[0, row, 0]) for part in (f.part(k) for k in range(9))]
             assert_allclose(actual, np.array(expected, dtype=float), rtol=2e-12, atol=1e-14)
 
 

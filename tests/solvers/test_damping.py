@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from arrays import ARRAYS
 from numpy.testing import assert_allclose
 
 from sk_pydelt.jets.jacobian import DenseJacobian
@@ -18,11 +19,10 @@ def test_the_damping_follows_the_gain():
     assert Damping(3.0).raised().raised() == (24.0, 8.0)
 
 
-@pytest.fixture
-def linear():
-    rng = np.random.default_rng(0)
-    J, r, w = rng.standard_normal((4, 6)), rng.standard_normal(4), rng.standard_normal(6)
-    tried = []
+@pytest.fixture(params=ARRAYS.values(), ids=ARRAYS)
+def linear(request):
+    draw, array = np.random.default_rng(0).standard_normal, request.param
+    J, r, w, tried = array(draw((4, 6))), array(draw(4)), array(draw(6)), []
 
     def move(step):
         tried.append(step)

@@ -57,9 +57,9 @@ class Dropout(nn.Module):
 
 
 def _activation_module(name):
-    own = {"Sine": Sine, "Softplus": Softplus, "Rational": Rational}
+    ours = {"Sine": Sine, "Softplus": Softplus, "Rational": Rational}
     torch_name = ACTIVATIONS[name].torch_name
-    return (own.get(torch_name) or getattr(nn, torch_name))()
+    return (ours.get(torch_name) or getattr(nn, torch_name))()
 
 
 def _linear(layer, dtype):

@@ -59,6 +59,6 @@ def _polynomial(coefficients, z):
 
 def activation_function(name: str) -> Callable:
     """The Keras function behind a name of `sk_pydelt.jets.activations.ACTIVATIONS`."""
-    own = {"gelu": gelu, "rational": rational, "sine": sine}
+    ours = {"gelu": gelu, "rational": rational, "sine": sine}
     keras_name = ACTIVATIONS[name].keras_name
-    return own.get(keras_name) or keras.activations.get(keras_name)
+    return ours.get(keras_name) or keras.activations.get(keras_name)
