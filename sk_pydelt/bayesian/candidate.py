@@ -4,16 +4,21 @@ from math import pi
 
 import numpy as np
 
-from ..jets.perceptron import Perceptron, initial_layers
+from ..jets.perceptron import Dense, Perceptron, initial_layers
 from ..samples import Samples
 from ..solvers.evidence import evidence_steps
 from ..solvers.held_out import held_out_densities
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
+from .frequency import main_frequency
 from .posterior import Posterior
 from .problem import BLOCK_ENTRIES, NetProblem
 
 __all__ = ["Candidate"]
+
+# First layer's weights at each start, in turn, relative to the main frequency of a curve. From
+# small ones nets follow simple curves best, and oscillations not at all.
+STRETCHES = 0.75, 0.5, 0.0
 
 
 class Candidate:
@@ -26,6 +31,8 @@ class Candidate:
     activation : str
     omega_0 : float
     seed : int
+    start : int, default=0
+        Which of the starts of the setting this is: their first layers are of several scales.
     like : Candidate, default=None
         One of the same setting, fitted to other samples, from where this one goes on.
     """
@@ -38,12 +45,16 @@ class Candidate:
         activation: str,
         omega_0: float,
         seed: int,
+        start: int = 0,
         like: "Candidate | None" = None,
     ):
         widths = (samples.X.shape[1], *hidden_layers, samples.y.shape[1])
         self.problem = NetProblem(Perceptron(widths, activation), samples)
         if like is None:
             layers = initial_layers(widths, activation, omega_0, seed)
+            if activation != "sine":  # whose frequency is given
+                stretch = STRETCHES[start % len(STRETCHES)] * main_frequency(samples)
+                layers[0] = _stretched(layers[0], stretch)
             w = np.concatenate([part.ravel() for layer in layers for part in layer])
             self.fit = self.problem.first_fit(w)
         else:
@@ -131,3 +142,15 @@ class Candidate:
         """What is left of the candidate for predictions."""
         problem, fit = self.problem, self.fit
         return Posterior(problem.net, problem.samples, fit.w, fit.alpha, fit.beta)
+
+
+def _stretched(layer, stretch):
+    """A first layer as steep as a curve; all its units bend within [-1, 1].
+
+    As by D. Nguyen & B. Widrow, Improving the learning speed of 2-layer neural networks, IJCNN
+    1990. A curve that is no steeper than the layer leaves it as it is.
+    """
+    if stretch <= 1:
+        return layer
+    weight = stretch * layer.weight
+    return Dense(weight, np.abs(weight[:, 0]) * layer.bias)

@@ -15,6 +15,7 @@ from ..solvers.laplace import EvidenceFit, EvidencePoint, EvidenceProblem
 __all__ = ["NetPoint", "NetProblem"]
 
 FIRST_NOISE = 0.1  # of the scaled targets
+FIRST_PULL = 0.1  # on the initial weights by their priors, where there is a target for each weight
 BLOCK_ENTRIES = 2**23  # of a Jacobian held at once
 DUAL_ADVANTAGE = 0.6  # residuals for each weight up to which a dual system takes less time
 BEND_ADVANTAGE = 1.25  # ... and up to which steps are bent: for more it was measured not to pay
@@ -55,6 +56,7 @@ class NetProblem(EvidenceProblem):
         self.net, self.samples = net, samples
         self.y, counts = samples.targets, samples.counts
         self.row_scale, self.counts = np.sqrt(counts), counts.sum(axis=0)
+        self.squares = (counts * self.y**2).sum(axis=0)
         m, copies = samples.y.shape[1], 1 + samples.n_directions
         tied = samples.slopes is not None and samples.slopes.weight is not None
         self.pool = np.kron(np.ones((copies, copies)) if tied else np.eye(copies), np.eye(m))
@@ -97,12 +99,18 @@ class NetProblem(EvidenceProblem):
         return self.y.size * self.net.n_weights * min(self.y.size, self.net.n_weights)
 
     def first_fit(self, w: np.ndarray) -> EvidenceFit:
-        """Priors as wide as the initial weights, and some noise, that of slopes by their size."""
+        """Priors as wide as the initial weights, and some noise, that of slopes by their size.
+
+        The fewer targets there are for each weight, the wider the priors: else the weights would be
+        drawn to zero before the net has found anything.
+        """
         sizes = self.membership.sum(axis=1)
         alpha = np.clip(sizes / (self.membership @ w**2 + 1e-10), 1e-4, 1e4)
-        squares = ((self.row_scale * self.y) ** 2).sum(axis=0) / np.maximum(self.counts, 1)
+        squares = self.squares / np.maximum(self.counts, 1)
         beta = FIRST_NOISE**-2 / np.where(self.slopes_apart, np.maximum(squares, 1), 1.0)
-        return EvidenceFit(self.at(w), alpha, beta)
+        n_targets = len(np.unique(self.samples.X, axis=0)) * self.y.shape[1]
+        pull = min(1.0, FIRST_PULL * n_targets / self.net.n_weights)
+        return EvidenceFit(self.at(w), alpha * pull, beta)
 
 
 class NetPoint(EvidencePoint):

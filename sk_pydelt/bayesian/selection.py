@@ -93,7 +93,8 @@ class Entrant:
     build : callable
         From samples and the keywords `hidden_layers`, `activation`, `omega_0` and `seed` to a net,
         which has `run(n_iter)`, `log_densities(samples)`, `held_out()`, `log_evidence`, `spread`
-        and `n_weights`; with the keyword `like`, a net that goes on from where another one is.
+        and `n_weights`; with the keyword `start`, the how-manieth start of its setting it is, and
+        with `like`, a net that goes on from where another one is.
     samples : Samples
     setting : tuple
         As from `portfolio`.
@@ -122,11 +123,11 @@ class Entrant:
         self.nets: list = []
         self.log_densities, self.weight = np.full(len(samples), np.nan), 0.0
 
-    def net(self, samples: Samples, like: Any = None) -> Any:
+    def net(self, samples: Samples, start: int = 0, like: Any = None) -> Any:
         """A new net of this setting, or one that goes on from another."""
         options = dict(zip(("hidden_layers", "activation", "omega_0"), self.setting))
         seed = int(self.rng.randint(2**31 - 1))
-        net = self.build(samples, **options, seed=seed, like=like)
+        net = self.build(samples, **options, seed=seed, start=start, like=like)
         self.n_weights = net.n_weights
         return net
 
@@ -145,9 +146,9 @@ class Entrant:
     def _fit(self, likes, n_iter, in_time):
         """Pairs (score, net), best first: at least one, and as many as there is time for."""
         scored = []
-        for like in likes:
+        for start, like in enumerate(likes):
             if not scored or in_time():
-                net = self.net(self.samples, like)
+                net = self.net(self.samples, start, like)
                 net.run(n_iter)
                 scored.append((net.held_out(), net))
         return sorted(scored, key=lambda pair: -pair[0])
