@@ -16,9 +16,11 @@ from .problem import BLOCK_ENTRIES, NetProblem
 
 __all__ = ["Candidate"]
 
-# First layer's weights at each start, in turn, relative to the main frequency of a curve. From
-# small ones nets follow simple curves best, and oscillations not at all.
-STRETCHES = 0.75, 0.5, 0.0
+# Of each start in turn: steepness of the first layer, relative to the main frequency of a curve,
+# and the pull of the priors on the initial weights, for each target. From small weights under tight
+# priors nets follow simple curves best, and oscillations not at all. The first three are for nets
+# that compete with others, the other three for a setting that is alone.
+STARTS = (0.75, 10.0), (0.5, 0.1), (0.0, 10.0), (0.75, 0.1), (0.5, 0.1), (0.0, 0.1)
 
 
 class Candidate:
@@ -32,7 +34,7 @@ class Candidate:
     omega_0 : float
     seed : int
     start : int, default=0
-        Which of the starts of the setting this is: their first layers are of several scales.
+        Which of the starts of the setting this is. See `STARTS`.
     like : Candidate, default=None
         One of the same setting, fitted to other samples, from where this one goes on.
     """
@@ -51,12 +53,12 @@ class Candidate:
         widths = (samples.X.shape[1], *hidden_layers, samples.y.shape[1])
         self.problem = NetProblem(Perceptron(widths, activation), samples)
         if like is None:
+            stretch, pull = STARTS[start % len(STARTS)]
             layers = initial_layers(widths, activation, omega_0, seed)
             if activation != "sine":  # whose frequency is given
-                stretch = STRETCHES[start % len(STRETCHES)] * main_frequency(samples)
-                layers[0] = _stretched(layers[0], stretch)
+                layers[0] = _stretched(layers[0], stretch * main_frequency(samples))
             w = np.concatenate([part.ravel() for layer in layers for part in layer])
-            self.fit = self.problem.first_fit(w)
+            self.fit = self.problem.first_fit(w, pull)
         else:
             self.fit = EvidenceFit(self.problem.at(like.fit.w), like.fit.alpha, like.fit.beta)
 

@@ -46,6 +46,11 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     variance of the average is that of the mixture: the mean of Laplace's variances, and the spread
     of the nets.
 
+    On curves, the first layers of two starts in three are as steep as the data's main frequency
+    asks for, and their units bend within the range of the data (Nguyen & Widrow 1990). A fit that
+    explains less than a hundredth of the variance of an output warns (`ConvergenceWarning`), for
+    then there is nothing to find, or the net cannot follow it.
+
     Parameters
     ----------
     hidden_layers : sequence of int or "auto", default="auto"
@@ -104,6 +109,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     ----------
     D. J. C. MacKay, Bayesian interpolation, Neural Comput. 4 (1992) 415.
     F. D. Foresee, M. T. Hagan, Gauss-Newton approximation to Bayesian learning, ICNN 1997.
+    D. Nguyen, B. Widrow, Improving the learning speed of 2-layer neural networks, IJCNN 1990.
     R. M. Neal, Bayesian Learning for Neural Networks, Springer 1996 (priors of each unit).
     Y. Yao, A. Vehtari, D. Simpson, A. Gelman, Using stacking to average Bayesian predictive
     distributions, Bayesian Anal. 13 (2018) 917.

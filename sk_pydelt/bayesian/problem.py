@@ -15,7 +15,6 @@ from ..solvers.laplace import EvidenceFit, EvidencePoint, EvidenceProblem
 __all__ = ["NetPoint", "NetProblem"]
 
 FIRST_NOISE = 0.1  # of the scaled targets
-FIRST_PULL = 0.1  # on the initial weights by their priors, where there is a target for each weight
 BLOCK_ENTRIES = 2**23  # of a Jacobian held at once
 DUAL_ADVANTAGE = 0.6  # residuals for each weight up to which a dual system takes less time
 BEND_ADVANTAGE = 1.25  # ... and up to which steps are bent: for more it was measured not to pay
@@ -98,19 +97,19 @@ class NetProblem(EvidenceProblem):
         """Multiplications in a step, in order of size."""
         return self.y.size * self.net.n_weights * min(self.y.size, self.net.n_weights)
 
-    def first_fit(self, w: np.ndarray) -> EvidenceFit:
+    def first_fit(self, w: np.ndarray, pull: float = np.inf) -> EvidenceFit:
         """Priors as wide as the initial weights, and some noise, that of slopes by their size.
 
-        The fewer targets there are for each weight, the wider the priors: else the weights would be
-        drawn to zero before the net has found anything.
+        All together, priors cost at most `pull` for each target. Else many weights would be drawn
+        to zero by few data, before the net has found anything.
         """
         sizes = self.membership.sum(axis=1)
         alpha = np.clip(sizes / (self.membership @ w**2 + 1e-10), 1e-4, 1e4)
         squares = self.squares / np.maximum(self.counts, 1)
         beta = FIRST_NOISE**-2 / np.where(self.slopes_apart, np.maximum(squares, 1), 1.0)
         n_targets = len(np.unique(self.samples.X, axis=0)) * self.y.shape[1]
-        pull = min(1.0, FIRST_PULL * n_targets / self.net.n_weights)
-        return EvidenceFit(self.at(w), alpha * pull, beta)
+        alpha = alpha * min(1.0, pull * n_targets / self.net.n_weights)
+        return EvidenceFit(self.at(w), alpha, beta)
 
 
 class NetPoint(EvidencePoint):

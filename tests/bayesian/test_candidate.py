@@ -10,8 +10,7 @@ from sklearn.linear_model import BayesianRidge
 
 from sk_pydelt.bayesian import candidate as candidate_module
 from sk_pydelt.bayesian import problem as problem_module
-from sk_pydelt.bayesian.candidate import STRETCHES, Candidate
-from sk_pydelt.bayesian.problem import FIRST_PULL
+from sk_pydelt.bayesian.candidate import STARTS, Candidate
 from sk_pydelt.jets import Jet
 from sk_pydelt.samples import Samples
 from sk_pydelt.solvers.evidence import MAX_WARM
@@ -132,15 +131,16 @@ def test_first_layers_are_as_steep_as_the_curve(rng):
         for start in (2, 0, 1)
     )
     assert np.abs(plain).max() <= 1
-    for w, share in zip(found, STRETCHES):
+    for w, (share, _) in zip(found, STARTS[:2]):
         assert_allclose(w[:9], share * frequency * plain[:9], rtol=1e-12)
         assert_allclose(w[9:], np.abs(w[:9]) * plain[9:], rtol=1e-12)
     slow = candidate(x, np.exp(x), **options).fit.w[:18]
-    assert np.abs(slow).max() <= STRETCHES[0] * np.pi
+    assert np.abs(slow).max() <= STARTS[0][0] * np.pi
 
 
 def test_priors_of_many_weights_do_not_outweigh_few_samples(rng):
     X, y = rng.uniform(-1, 1, (5, 2)), rng.standard_normal((5, 1))
-    net = candidate(X, y, hidden_layers=(20, 20))
-    prior = (net.fit.alpha[net.problem.groups] * net.fit.w) @ net.fit.w
-    assert prior == pytest.approx(FIRST_PULL * 5, rel=1e-2)
+    for start, (_, pull) in enumerate(STARTS):
+        net = candidate(X, y, hidden_layers=(20, 20), start=start)
+        prior = (net.fit.alpha[net.problem.groups] * net.fit.w) @ net.fit.w
+        assert prior == pytest.approx(pull * 5, rel=1e-2)

@@ -145,7 +145,7 @@ def test_samples_have_the_mean_and_std_of_the_posterior(curve_model):
 
 
 def test_the_variance_is_that_of_the_mixture_of_nets():
-    model = quick(hidden_layers=(4,), activation="auto", n_init=2).fit(*noisy(15, noise=0.02))
+    model = quick(hidden_layers=(4,), activation="auto", n_init=3).fit(*noisy(15, noise=0.02))
     far = np.linspace(-3, 9, 24)[:, None]
     jet = Jet.variables(model.x_scaler_.transform(far), 1)
     means = np.array([net.propagate(jet).partial((1,)) for net in model._nets])
@@ -275,7 +275,7 @@ def test_data_without_noise_are_interpolated():
 
 @pytest.mark.parametrize("activation", ["tanh", "swish"])
 @pytest.mark.parametrize(
-    ("periods", "n", "layers"), [(4.6, 100, (16,)), (4.6, 300, (8, 8)), (8, 100, (16, 16))]
+    ("periods", "n", "layers"), [(4.6, 100, (16,)), (4.6, 300, (8, 8)), (8, 300, (16, 16))]
 )
 def test_oscillations_are_not_pruned(periods, n, layers, activation):
     rng = np.random.default_rng(3)
