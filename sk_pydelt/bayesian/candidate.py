@@ -5,16 +5,23 @@ from math import pi
 import numpy as np
 
 from ..jets.blocks import row_slices, rows_within
-from ..jets.perceptron import Perceptron, initial_layers
+from ..jets.perceptron import Dense, Perceptron, initial_layers
 from ..samples import Samples
 from ..solvers.evidence import evidence_steps
 from ..solvers.held_out import held_out_densities
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
+from .frequency import main_frequency
 from .posterior import Posterior
 from .problem import BLOCK_ENTRIES, NetProblem
 
 __all__ = ["Candidate"]
+
+# Of each start in turn: steepness of the first layer, relative to the main frequency of a curve,
+# and the pull of the priors on the initial weights, for each target. From small weights under tight
+# priors nets follow simple curves best, and oscillations not at all. The first three are for nets
+# that compete with others, the other three for a setting that is alone.
+STARTS = (0.75, 10.0), (0.5, 0.1), (0.0, 10.0), (0.75, 0.1), (0.5, 0.1), (0.0, 0.1)
 
 
 class Candidate:
@@ -27,6 +34,8 @@ class Candidate:
     activation : str
     omega_0 : float
     seed : int
+    start : int, default=0
+        Which of the starts of the setting this is. See `STARTS`.
     like : Candidate, default=None
         One of the same setting, fitted to other samples, from where this one goes on.
     """
@@ -39,14 +48,18 @@ class Candidate:
         activation: str,
         omega_0: float,
         seed: int,
+        start: int = 0,
         like: "Candidate | None" = None,
     ) -> None:
         widths = (samples.X.shape[1], *hidden_layers, samples.y.shape[1])
         self.problem = NetProblem(Perceptron(widths, activation), samples)
         if like is None:
+            stretch, pull = STARTS[start % len(STARTS)]
             layers = initial_layers(widths, activation, omega_0, seed)
+            if activation != "sine":  # whose frequency is given
+                layers[0] = _stretched(layers[0], stretch * main_frequency(samples))
             w = np.concatenate([part.ravel() for layer in layers for part in layer])
-            self.fit = self.problem.first_fit(w)
+            self.fit = self.problem.first_fit(w, pull)
         else:
             self.fit = EvidenceFit(self.problem.at(like.fit.w), like.fit.alpha, like.fit.beta)
 
@@ -131,3 +144,15 @@ class Candidate:
         """What is left of the candidate for predictions."""
         problem, fit = self.problem, self.fit
         return Posterior(problem.net, problem.samples, fit.w, fit.alpha, fit.beta)
+
+
+def _stretched(layer, stretch):
+    """A first layer as steep as a curve; all its units bend within [-1, 1].
+
+    As by D. Nguyen & B. Widrow, Improving the learning speed of 2-layer neural networks, IJCNN
+    1990. A curve that is no steeper than the layer leaves it as it is.
+    """
+    if stretch <= 1:
+        return layer
+    weight = stretch * layer.weight
+    return Dense(weight, np.abs(weight[:, 0]) * layer.bias)

@@ -56,6 +56,7 @@ class NetProblem(EvidenceProblem):
         self.net, self.samples = net, samples
         self.y, counts = samples.targets, samples.counts
         self.row_scale, self.counts = np.sqrt(counts), counts.sum(axis=0)
+        self.squares = (counts * self.y**2).sum(axis=0)
         m, copies = samples.y.shape[1], 1 + samples.n_directions
         tied = samples.slopes is not None and samples.slopes.weight is not None
         self.pool = np.kron(np.ones((copies, copies)) if tied else np.eye(copies), np.eye(m))
@@ -97,12 +98,18 @@ class NetProblem(EvidenceProblem):
         """Multiplications in a step, in order of size."""
         return self.y.size * self.net.n_weights * min(self.y.size, self.net.n_weights)
 
-    def first_fit(self, w: np.ndarray) -> EvidenceFit:
-        """Priors as wide as the initial weights, and some noise, that of slopes by their size."""
+    def first_fit(self, w: np.ndarray, pull: float = np.inf) -> EvidenceFit:
+        """Priors as wide as the initial weights, and some noise, that of slopes by their size.
+
+        All together, priors cost at most `pull` for each target. Else many weights would be drawn
+        to zero by few data, before the net has found anything.
+        """
         sizes = self.membership.sum(axis=1)
         alpha = np.clip(sizes / (self.membership @ w**2 + 1e-10), 1e-4, 1e4)
-        squares = ((self.row_scale * self.y) ** 2).sum(axis=0) / np.maximum(self.counts, 1)
+        squares = self.squares / np.maximum(self.counts, 1)
         beta = FIRST_NOISE**-2 / np.where(self.slopes_apart, np.maximum(squares, 1), 1.0)
+        n_targets = len(np.unique(self.samples.X, axis=0)) * self.y.shape[1]
+        alpha = alpha * min(1.0, pull * n_targets / self.net.n_weights)
         return EvidenceFit(self.at(w), alpha, beta)
 
 

@@ -44,6 +44,7 @@ FIRST_STEPS = 40  # ... after so many steps
 FINALISTS = 4
 HOPELESS = 25, 0.5  # nats below the best, and nats for each sample judged, that end a run
 SPREADS = 2, 4  # standard deviations of the score within which a net, a setting is averaged
+ALONE = 3  # number of the first start of a setting that has not been judged
 LEAST_WEIGHT = 0.03  # of a net in the average, relative to that of the best
 
 
@@ -93,7 +94,9 @@ class Entrant:
     build : callable
         From samples and the keywords `hidden_layers`, `activation`, `omega_0` and `seed` to a net,
         which has `run(n_iter)`, `log_densities(samples)`, `held_out()`, `log_evidence`, `spread`
-        and `n_weights`; with the keyword `like`, a net that goes on from where another one is.
+        and `n_weights`; with the keyword `start`, the number of this start of the setting, from 0,
+        or from `ALONE` where no other setting competes, and with `like`, a net that goes on from
+        where another one is.
     samples : Samples
     setting : tuple
         As from `portfolio`.
@@ -122,11 +125,11 @@ class Entrant:
         self.nets: list = []
         self.log_densities, self.weight = np.full(len(samples), np.nan), 0.0
 
-    def net(self, samples: Samples, like: Any = None) -> Any:
+    def net(self, samples: Samples, start: int = 0, like: Any = None) -> Any:
         """A new net of this setting, or one that goes on from another."""
         options = dict(zip(("hidden_layers", "activation", "omega_0"), self.setting))
         seed = int(self.rng.randint(2**31 - 1))
-        net = self.build(samples, **options, seed=seed, like=like)
+        net = self.build(samples, **options, seed=seed, start=start, like=like)
         self.n_weights = net.n_weights
         return net
 
@@ -145,9 +148,9 @@ class Entrant:
     def _fit(self, likes, n_iter, in_time):
         """Pairs (score, net), best first: at least one, and as many as there is time for."""
         scored = []
-        for like in likes:
+        for start, like in enumerate(likes, 0 if self.nets else ALONE):
             if not scored or in_time():
-                net = self.net(self.samples, like)
+                net = self.net(self.samples, start, like)
                 net.run(n_iter)
                 scored.append((net.held_out(), net))
         return sorted(scored, key=lambda pair: -pair[0])

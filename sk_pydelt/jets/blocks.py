@@ -86,7 +86,5 @@ def in_row_blocks(
         return function(jet)
     blocks = [function(jet[rows]) for rows in slices]
     degree = max(block.degree for block in blocks)
-    parts = [
-        np.concatenate([block.part(k) for block in blocks], axis=1) for k in range(degree + 1)
-    ]
+    parts = [np.concatenate([block.part(k) for block in blocks], axis=1) for k in range(degree + 1)]
     return Jet(parts, jet.order, jet.n_variables)

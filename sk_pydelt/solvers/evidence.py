@@ -14,6 +14,8 @@ MAX_NOISE_PRECISION = 1e14  # exact data of unit variance are interpolated to 1e
 FIRST_DAMPING = 1e-3  # of the mean diagonal entry of JᵀJ
 LEAST_DAMPING = 1e-12
 MAX_TRIALS = 12  # of damping in one step
+MAX_WARM = 30  # steps that leave alpha and beta as they are, where the model finds no signal
+UNEXPLAINED = 0.5  # of the targets' squares: so much is left of an output without a signal
 STALL_TOLERANCE = 1e-3  # change of the log evidence in a step ...
 STALL_STEPS = 5  # ... that ends a fit after so many steps in a row
 
@@ -36,6 +38,12 @@ def evidence_steps(
     (MacKay 1992, "Bayesian interpolation"; Foresee & Hagan 1997). Both are bounded, so that data
     without noise are interpolated safely.
 
+    A model that explains nothing is a fixed point of these formulas: beta is one over the variance
+    of the targets, and then no weight is worth its prior, each alpha grows and none comes back. A
+    net that starts nearly linear and is to follow an oscillation is there for some steps. So alpha
+    and beta wait, at most `MAX_WARM` steps, until half of each output's squares is explained, or no
+    step lowers the energy.
+
     Parameters
     ----------
     problem : EvidenceProblem
@@ -44,7 +52,7 @@ def evidence_steps(
     n_iter : int
         Steps, at most.
     n_warm : int, default=10
-        Steps from the start of a fit that leave alpha and beta as they are.
+        Steps from the start of a fit that leave alpha and beta as they are, at least.
 
     Returns
     -------
@@ -66,7 +74,7 @@ def _evidence_step(problem, fit, n_warm):
     small = abs(log_evidence - fit.log_evidence) < STALL_TOLERANCE
     stalled = fit.stalled + 1 if small else 0
     point, damping = _damped_step(problem, local, fit, energy, prior)
-    warm = fit.n_iter + 1 < n_warm
+    warm = fit.warm and _waits(problem, point, fit.n_iter + 1, n_warm)
     moved = EvidenceFit(
         point or fit.point,
         fit.alpha,
@@ -74,11 +82,22 @@ def _evidence_step(problem, fit, n_warm):
         log_evidence,
         fit.point.residuals.shape[0] - determined.left,
         fit.n_iter + 1,
-        (point is None or stalled >= STALL_STEPS) and fit.n_iter + 1 > 2 * n_warm,
+        (point is None or stalled >= STALL_STEPS) and not fit.warm and fit.n_iter + 1 > 2 * n_warm,
         damping,
         stalled,
+        warm,
     )
     return moved if warm else _reestimated(problem, moved, determined)
+
+
+def _waits(problem, point, n_iter, n_warm):
+    """Whether alpha and beta stay as they are after so many steps."""
+    if n_iter < n_warm:
+        return True
+    if point is None or n_iter >= MAX_WARM:
+        return False
+    unexplained = (point.residuals**2).sum(0) > UNEXPLAINED * problem.squares
+    return bool(unexplained.any())
 
 
 def _log_evidence(problem, fit, energy, determined):

@@ -58,6 +58,8 @@ class EvidenceProblem(ABC):
     ----------
     counts : array of shape (m,)
         Sum over the samples of what an entry of each output counts.
+    squares : array of shape (m,)
+        Sum over the samples of each output's squared targets, times what they count.
     pool : array of shape (m, m)
         1 where two outputs have the same noise precision.
     groups : integer array of shape (P,)
@@ -75,6 +77,7 @@ class EvidenceProblem(ABC):
     """
 
     counts: Any
+    squares: Any
     pool: Any
     groups: Any
     membership: Any
@@ -103,6 +106,8 @@ class EvidenceFit:
         Log marginal likelihood, in Laplace's approximation.
     dof : array of shape (m,)
         Effective degrees of freedom of each output.
+    warm : bool
+        Whether alpha and beta are still those of the start.
     """
 
     point: EvidencePoint
@@ -114,6 +119,7 @@ class EvidenceFit:
     converged: bool = False
     damping: Damping | None = None
     stalled: int = 0
+    warm: bool = True
 
     @property
     def w(self) -> Any:

@@ -10,9 +10,10 @@ from sklearn.linear_model import BayesianRidge
 
 from sk_pydelt.bayesian import candidate as candidate_module
 from sk_pydelt.bayesian import problem as problem_module
-from sk_pydelt.bayesian.candidate import Candidate
+from sk_pydelt.bayesian.candidate import STARTS, Candidate
 from sk_pydelt.jets import Jet
 from sk_pydelt.samples import Samples
+from sk_pydelt.solvers.evidence import MAX_WARM
 
 
 @pytest.fixture
@@ -105,3 +106,41 @@ def test_a_net_goes_on_from_another(rng):
     assert more.fit.w is net.fit.w
     assert more.fit.n_iter == 0
     assert len(more.fit.point.residuals) == 20
+
+
+def test_precisions_wait_until_there_is_a_signal(rng):
+    x, y = rng.uniform(-1, 1, (40, 1)), rng.standard_normal((40, 1))
+    found = []
+    for target in (np.sin(3 * x), y):
+        net = candidate(x, target)
+        first = net.fit.alpha
+        net.run(12)
+        found.append(net.fit.alpha is first)
+    assert found == [False, True]
+    net.run(MAX_WARM - 12)
+    assert net.fit.alpha is not first
+    assert not net.fit.warm
+
+
+def test_first_layers_are_as_steep_as_the_curve(rng):
+    x = np.linspace(-1, 1, 50)[:, None]
+    options = {"hidden_layers": (9,), "activation": "swish"}
+    frequency = 6 * np.pi
+    plain, *found = (
+        candidate(x, np.sin(frequency * x), start=start, **options).fit.w[:18]
+        for start in (2, 0, 1)
+    )
+    assert np.abs(plain).max() <= 1
+    for w, (share, _) in zip(found, STARTS[:2]):
+        assert_allclose(w[:9], share * frequency * plain[:9], rtol=1e-12)
+        assert_allclose(w[9:], np.abs(w[:9]) * plain[9:], rtol=1e-12)
+    slow = candidate(x, np.exp(x), **options).fit.w[:18]
+    assert np.abs(slow).max() <= STARTS[0][0] * np.pi
+
+
+def test_priors_of_many_weights_do_not_outweigh_few_samples(rng):
+    X, y = rng.uniform(-1, 1, (5, 2)), rng.standard_normal((5, 1))
+    for start, (_, pull) in enumerate(STARTS):
+        net = candidate(X, y, hidden_layers=(20, 20), start=start)
+        prior = (net.fit.alpha[net.problem.groups] * net.fit.w) @ net.fit.w
+        assert prior == pytest.approx(pull * 5, rel=1e-2)

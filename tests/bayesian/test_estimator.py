@@ -1,11 +1,12 @@
 """The Bayesian interpolator: error bars against brute force, and data that are not nice."""
 
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PowerTransformer, StandardScaler
@@ -144,7 +145,7 @@ def test_samples_have_the_mean_and_std_of_the_posterior(curve_model):
 
 
 def test_the_variance_is_that_of_the_mixture_of_nets():
-    model = quick(hidden_layers=(4,), activation="auto", n_init=2).fit(*noisy(15, noise=0.02))
+    model = quick(hidden_layers=(4,), activation="auto", n_init=3).fit(*noisy(15, noise=0.02))
     far = np.linspace(-3, 9, 24)[:, None]
     jet = Jet.variables(model.x_scaler_.transform(far), 1)
     means = np.array([net.propagate(jet).partial((1,)) for net in model._nets])
@@ -160,6 +161,10 @@ def test_the_variance_is_that_of_the_mixture_of_nets():
     assert_allclose(draws.std(axis=0), std, rtol=0.1)
 
 
+NOTHING = r"explains 0\.\d% of the variance of y.*more units.*omega_0.*'auto'"
+
+
+@pytest.mark.filterwarnings("ignore:The fit explains")  # it is noise
 def test_the_mean_of_a_few_samples_of_noise_is_not_known():
     """Where nothing but noise is found, the level is as uncertain as a mean is."""
     ratios = []
@@ -300,7 +305,9 @@ def nasty():
 @pytest.mark.parametrize("case", nasty())
 def test_nasty_data_give_finite_results(case):
     x, y = nasty()[case]
-    model = quick(hidden_layers=(8, 8), max_iter=60, n_init=1).fit(x, y)
+    model = quick(hidden_layers=(8, 8), max_iter=60, n_init=1)
+    with pytest.warns(ConvergenceWarning, match=NOTHING) if case == "constant x" else nullcontext():
+        model.fit(x, y)
     for result in (
         *model.predict(x, return_std=True),
         *model.differentiate(1)(x, return_std=True),

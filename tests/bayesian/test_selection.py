@@ -16,7 +16,7 @@ class Polynomial:
 
     fitted = 0  # how many have been
 
-    def __init__(self, samples, *, hidden_layers, activation, omega_0, seed, like=None):
+    def __init__(self, samples, *, hidden_layers, activation, omega_0, seed, start=0, like=None):
         self.samples, self.degree, self.seed, self.like = samples, hidden_layers[0], seed, like
         self.n_weights, self.needed = hidden_layers[-1], omega_0
         self.steps = 0 if like is None else like.steps

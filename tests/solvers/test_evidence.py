@@ -43,3 +43,16 @@ def test_a_fit_goes_on_from_where_it_stands(rng, array):
     assert once.n_iter == twice.n_iter
     assert_allclose(twice.w, once.w, rtol=1e-14)
     assert_allclose(twice.alpha, once.alpha, rtol=1e-14)
+
+
+@each_array
+def test_without_a_step_to_less_energy_nothing_waits(rng, array):
+    """Pure noise that no weight explains: the first re-estimation is that of the tenth step."""
+    X, y = rng.standard_normal((40, 2)), rng.standard_normal(40)
+    problem = Linear(array(X), array(y))
+    fit = evidence_steps(problem, first_fit(problem), 9)
+    assert fit.warm
+    assert float(fit.beta[0]) == 10
+    fit = evidence_steps(problem, fit, 1)
+    assert not fit.warm
+    assert float(fit.beta[0]) == pytest.approx(1 / y.var(), rel=0.2)
