@@ -53,15 +53,23 @@ class Candidate:
     ) -> None:
         widths = (samples.X.shape[1], *hidden_layers, samples.y.shape[1])
         self.problem = NetProblem(Perceptron(widths, activation), samples)
-        if like is None:
-            stretch, pull = STARTS[start % len(STARTS)]
-            layers = initial_layers(widths, activation, omega_0, seed)
-            if activation != "sine":  # whose frequency is given
-                layers[0] = _stretched(layers[0], stretch * main_frequency(samples))
-            w = np.concatenate([part.ravel() for layer in layers for part in layer])
-            self.fit = self.problem.first_fit(w, pull)
-        else:
-            self.fit = EvidenceFit(self.problem.at(like.fit.w), like.fit.alpha, like.fit.beta)
+        with np.errstate(all="ignore"):  # what overflows is refused
+            if like is None:
+                stretch, pull = STARTS[start % len(STARTS)]
+                layers = initial_layers(widths, activation, omega_0, seed)
+                if activation != "sine":  # whose frequency is given
+                    layers[0] = _stretched(layers[0], stretch * main_frequency(samples))
+                w = np.concatenate([part.ravel() for layer in layers for part in layer])
+                self.fit = self.problem.first_fit(w, pull)
+            else:
+                self.fit = EvidenceFit(self.problem.at(like.fit.w), like.fit.alpha, like.fit.beta)
+            squares = (self.fit.point.residuals**2).sum()
+        if not np.isfinite(squares):
+            raise ValueError(
+                "The net's outputs leave the range of float64: the scaled X is up to "
+                f"{np.abs(samples.X).max():.1e}. Use an x_scaler that brings it near 1, as the "
+                "default does."
+            )
 
     @property
     def n_weights(self) -> int:

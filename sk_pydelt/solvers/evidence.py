@@ -69,7 +69,7 @@ def _evidence_step(problem, fit, n_warm):
     local, prior = laplace(problem, fit), fit.alpha[problem.groups]
     energy, determined = _energy(fit.point, fit, prior), local.determine()
     if determined is None or not isfinite(energy):  # rounding: a milder problem
-        return replace(fit, beta=fit.beta / 10, alpha=fit.alpha * 2)
+        return replace(fit, beta=fit.beta / 10, alpha=fit.alpha * 2, n_iter=fit.n_iter + 1)
     log_evidence = _log_evidence(problem, fit, energy, determined)
     small = abs(log_evidence - fit.log_evidence) < STALL_TOLERANCE
     stalled = fit.stalled + 1 if small else 0

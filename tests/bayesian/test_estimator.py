@@ -389,3 +389,12 @@ def test_sample_weight_counts_copies():
 def test_parameters_out_of_range_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         quick(**parameters).fit(*noisy(10))
+
+
+@pytest.mark.parametrize("activation", ["swish", "rational", "softplus"])
+def test_numbers_beyond_float64_are_refused(activation):
+    x, y = noisy(20)
+    model = quick(activation=activation, x_scaler="passthrough")
+    with pytest.raises(ValueError, match="the scaled X is up to .*e[+]30.*Use an x_scaler"):
+        model.fit(1e300 * x, y)
+    assert not hasattr(model, "x_scaler_")
