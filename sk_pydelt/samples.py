@@ -121,10 +121,7 @@ class Samples:
     @property
     def jet(self) -> Jet:
         """The samples' places, and as its variables the directions of their slopes."""
-        if self.slopes is None:
-            return Jet.constant(self.X, 0, 1)
-        lines = np.ascontiguousarray(self.slopes.directions.swapaxes(0, 1))
-        return Jet([self.X[None], lines], 1, self.n_directions)
+        return Jet.along(self.X, self.directions)
 
     @property
     def targets(self) -> np.ndarray:

@@ -125,6 +125,16 @@ class Jet:
         return cls([X[None, ...], lines][: order + 1], order, directions.shape[0])
 
     @classmethod
+    def along(cls, X: Any, directions: Any = None) -> "Jet":
+        """The rows of X (n, p), moved to first order along directions (n, q, p) of their own.
+
+        None is a jet of order 0.
+        """
+        if directions is None:
+            return cls.constant(X, 0, 1)
+        return cls([X[None, ...], namespace(X).moveaxis(directions, 1, 0)], 1, directions.shape[1])
+
+    @classmethod
     def constant(cls, value: Any, order: int, n_variables: int) -> "Jet":
         """A map of shape (n, m) that does not depend on the variables."""
         return cls([value[None, ...]], order, n_variables)

@@ -27,10 +27,19 @@ class Dense(NamedTuple):
 
 def propagate(layers: Sequence[Dense], activation: str, jet: Jet) -> Jet:
     """Pass a jet through dense layers with one activation between them; values are order 0."""
-    *hidden, last = layers
-    for weight, bias in hidden:
-        jet = ACTIVATIONS[activation].taylor(jet @ weight.T + bias)
-    return jet @ last.weight.T + last.bias
+    for _, sums in _passes(layers, activation, jet):
+        jet = sums
+    return jet
+
+
+def _passes(layers, activation, jet):
+    """What goes into each dense layer in turn, and what comes out before the activation."""
+    taylor = ACTIVATIONS[activation].taylor
+    for k, (weight, bias) in enumerate(layers):
+        jet = taylor(jet) if k else jet
+        sums = jet @ weight.T + bias
+        yield jet, sums
+        jet = sums
 
 
 def normalised(layer: Dense, mean: Any, variance: Any, gamma: Any, beta: Any) -> Dense:
@@ -146,11 +155,7 @@ class ForwardPass:
     def __init__(self, net: Perceptron, w: Any, jet: Jet) -> None:
         self.net, self.layers = net, net.layers(w)
         self.activation = ACTIVATIONS[net.activation]
-        self.inputs, self.sums = [jet], list[Jet]()
-        for weight, bias in self.layers:
-            if self.sums:
-                self.inputs.append(self.activation.taylor(self.sums[-1]))
-            self.sums.append(self.inputs[-1] @ weight.T + bias)
+        self.inputs, self.sums = zip(*_passes(self.layers, net.activation, jet))
         self.result = self.sums[-1]
 
     def columns(self) -> Any:

@@ -398,3 +398,13 @@ def test_torch_autograd_passes_through():
     )
     assert_allclose(actual, expected, rtol=1e-11)
     assert torch.autograd.gradcheck(third, (W,))
+
+
+def test_lines_through_rows():
+    """Directions of each row's own; none is order 0."""
+    X, V = np.array([[1.0, 2.0], [3.0, 4.0]]), np.arange(12.0).reshape(2, 3, 2)
+    jet = Jet.along(X, V)
+    assert (jet.order, jet.n_variables) == (1, 3)
+    assert_allclose(jet.value, X)
+    assert_allclose(jet.partial((0, 1, 0)), V[:, 1])
+    assert Jet.along(X).order == 0

@@ -31,9 +31,7 @@ class Rows(NamedTuple):
     @property
     def jet(self) -> Jet:
         """X, and as the jet's variables the directions; of order 0 where there are none."""
-        if self.directions is None:
-            return Jet.constant(self.X, 0, 1)
-        return Jet([self.X[None], self.directions.movedim(1, 0)], 1, self.directions.shape[1])
+        return Jet.along(self.X, self.directions)
 
 
 def data_set(samples: Samples, dtype: torch.dtype, device: str) -> TensorDataset:

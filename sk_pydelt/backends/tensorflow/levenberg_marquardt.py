@@ -1,7 +1,5 @@
 """Training by Levenberg–Marquardt: steps by NumPy and LAPACK, as in every backend."""
 
-from typing import Any
-
 import numpy as np
 
 from ...jets import Jet
@@ -9,7 +7,7 @@ from ...solvers.levenberg_marquardt import LevenbergMarquardt
 from ...solvers.threads import one_blas_thread
 from ..least_squares import NetLeastSquares
 from ..training import require_finite
-from .epochs import Data, State, TrainingRun, progress_bar, show
+from .epochs import State, TrainingRun, progress_bar, show
 from .framework import tf
 from .vectors import as_tensors, as_vector
 
@@ -43,10 +41,10 @@ class _Search:
         self.order = run.kind.weight_order(run.model)
         w = as_vector(run.state.params)[self.order]
         prior = float(run.settings.alpha) * as_vector(run.settings.penalised)[self.order]
-        data = run.data
+        data, directions = run.data, run.data.directions.numpy()
         problem = NetLeastSquares(
             run.kind.weight_function(run.model),
-            _jet(data),
+            Jet.along(data.X.numpy(), directions if directions.shape[1] else None),
             data.y.numpy(),
             data.weight.numpy(),
             prior.astype(w.dtype) if prior.any() else None,
@@ -71,12 +69,3 @@ class _Search:
             state = state._replace(going=tf.constant(False))
         self.state, self.losses = state, [*self.losses, before]
         self.valid_losses += valid_losses
-
-
-def _jet(data: Data) -> Any:
-    """The places, and as the jet's variables the directions; of order 0 where there are none."""
-    X, directions = data.X.numpy(), data.directions.numpy()
-    if not directions.shape[1]:
-        return Jet.constant(X, 0, 1)
-    lines = np.ascontiguousarray(directions.swapaxes(0, 1))
-    return Jet([X[None], lines], 1, directions.shape[1])
