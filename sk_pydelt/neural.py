@@ -12,18 +12,11 @@ from .backends import FitSpec, NetSpec, get_backend, refuse
 from .chain import warn_once
 from .jets import Jet
 from .jets.activations import ACTIVATIONS
+from .jets.perceptron import hidden_widths
 from .samples import Samples
 from .sobolev import SobolevInterpolator
 
 __all__ = ["NeuralNetworkInterpolator"]
-
-
-def _check_hidden_layers(sizes):
-    if len(sizes) == 0 or any(not isinstance(k, Integral) or k < 1 for k in sizes):
-        raise ValueError(
-            "hidden_layers must name the width of at least one hidden layer, each a whole number "
-            f">= 1, such as (64, 32); got {sizes!r}."
-        )
 
 
 class NeuralNetworkInterpolator(SobolevInterpolator):
@@ -243,7 +236,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
 
     def _check_options(self, with_slopes):
         """Raise a ValueError for parameters that are out of range together."""
-        _check_hidden_layers(self.hidden_layers)
+        hidden_widths(self.hidden_layers)
         if self.solver == "lbfgs":
             reason = "needs the same loss at each step: it takes all samples, without dropout"
             self._refuse("solver='lbfgs'", reason, batch_size=None, dropout_rate=0)

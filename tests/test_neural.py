@@ -6,8 +6,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
+from small_nets import small
 
-from sk_pydelt import NeuralNetworkInterpolator
 from sk_pydelt.jets.activations import ACTIVATIONS
 
 
@@ -25,12 +25,6 @@ def curve():
     """Twenty samples of a sine."""
     x = np.linspace(0, 3, 20).reshape(-1, 1)
     return x, np.sin(2 * x).ravel()
-
-
-def small(**parameters):
-    """A net that is fitted in milliseconds."""
-    defaults = {"hidden_layers": (6, 5), "epochs": 12, "learning_rate": 0.01, "random_state": 0}
-    return NeuralNetworkInterpolator(**{**defaults, **parameters})
 
 
 def weights(net):

@@ -16,9 +16,10 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from small_nets import small
 from torch_modules import Residual, plain
 
-from sk_pydelt import NeuralNetworkInterpolator, differentiate
+from sk_pydelt import differentiate
 
 SETTINGS = {
     "adam": {},
@@ -41,9 +42,8 @@ def data():
     return X, np.column_stack([np.sin(3 * X[:, 0]) * X[:, 1], X[:, 0] ** 2])
 
 
-def small(setting, **parameters):
-    defaults = {"hidden_layers": (6, 5), "epochs": 12, "learning_rate": 0.01, "random_state": 0}
-    return NeuralNetworkInterpolator(**{**defaults, **SETTINGS[setting], **parameters})
+def of_setting(setting, **parameters):
+    return small(**{**SETTINGS[setting], **parameters})
 
 
 def outcome(net, X):
@@ -60,17 +60,17 @@ def global_states():
 @each_setting
 def test_an_int_gives_the_same_fit_and_another_int_another(data, setting):
     X, y = data
-    first = outcome(small(setting).fit(X, y), X)
+    first = outcome(of_setting(setting).fit(X, y), X)
     torch.manual_seed(99)
     np.random.seed(99)
-    assert outcome(small(setting).fit(X, y), X) == first
-    net = small(setting, random_state=1).fit(X, y)
+    assert outcome(of_setting(setting).fit(X, y), X) == first
+    net = of_setting(setting, random_state=1).fit(X, y)
     assert outcome(net, X) != first
     assert outcome(net.set_params(random_state=0).fit(X, y), X) == first
 
 
 def test_the_order_of_mini_batches_follows_the_random_state(data):
-    nets = [small("mini-batches", random_state=seed).fit(*data).net_ for seed in (0, 0, 1)]
+    nets = [of_setting("mini-batches", random_state=seed).fit(*data).net_ for seed in (0, 0, 1)]
     first, again, other = (net.iterator_train__generator.get_state().tolist() for net in nets)
     assert first == again != other
 
@@ -79,7 +79,7 @@ def test_the_order_of_mini_batches_follows_the_random_state(data):
 def test_an_int_leaves_the_global_generators_alone(data, setting):
     X, y = data
     before = global_states()
-    net = small(setting).fit(X, y)
+    net = of_setting(setting).fit(X, y)
     net.predict(X)
     net.differentiate(1)(X)
     assert global_states() == before
@@ -92,8 +92,8 @@ def test_none_follows_the_global_generators(data, setting):
     for seed in (7, 7, 8):
         torch.manual_seed(seed)
         np.random.seed(seed)
-        outcomes.append(outcome(small(setting, random_state=None).fit(X, y), X))
-    outcomes.append(outcome(small(setting, random_state=None).fit(X, y), X))
+        outcomes.append(outcome(of_setting(setting, random_state=None).fit(X, y), X))
+    outcomes.append(outcome(of_setting(setting, random_state=None).fit(X, y), X))
     assert outcomes[0] == outcomes[1]
     assert len(set(outcomes)) == 3
 
@@ -102,7 +102,7 @@ def test_a_random_state_is_drawn_from(data):
     X, y = data
 
     def two_fits(state):
-        return [outcome(small("adam", random_state=state).fit(X, y), X) for _ in range(2)]
+        return [outcome(of_setting("adam", random_state=state).fit(X, y), X) for _ in range(2)]
 
     first, second = two_fits(np.random.RandomState(5))
     assert first != second
@@ -113,14 +113,14 @@ def test_fits_in_threads_do_not_disturb_each_other(data):
     X, y = data
     names = [*SETTINGS, "module", "function", "dropout"]
     seeds = range(len(names))
-    alone = [outcome(small(n, random_state=s).fit(X, y), X) for n, s in zip(names, seeds)]
+    alone = [outcome(of_setting(n, random_state=s).fit(X, y), X) for n, s in zip(names, seeds)]
     together = threading.Barrier(4)
     before = global_states()
 
     def fit(job):
         name, seed = job
         together.wait(10)
-        return outcome(small(name, random_state=seed).fit(X, y), X)
+        return outcome(of_setting(name, random_state=seed).fit(X, y), X)
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(fit, zip(names, seeds))) == alone
@@ -130,7 +130,7 @@ def test_fits_in_threads_do_not_disturb_each_other(data):
 @each_setting
 def test_copies_predict_the_same_and_clones_are_unfitted(data, setting):
     X, y = data
-    net = small(setting).fit(X, y)
+    net = of_setting(setting).fit(X, y)
     expected = outcome(net, X)
     for copied in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
         assert outcome(copied, X) == expected
@@ -140,7 +140,7 @@ def test_copies_predict_the_same_and_clones_are_unfitted(data, setting):
 
 
 def test_a_verbose_net_can_be_pickled(data, capfd):
-    net = small("adam", verbose=True).fit(*data)
+    net = of_setting("adam", verbose=True).fit(*data)
     assert outcome(pickle.loads(pickle.dumps(net)), data[0]) == outcome(net, data[0])
     capfd.readouterr()
 
@@ -148,7 +148,7 @@ def test_a_verbose_net_can_be_pickled(data, capfd):
 @pytest.mark.parametrize("setting", ["adam", "module"])
 def test_a_derivative_is_pickled_and_stays_what_it_was(data, setting):
     X, y = data
-    net = small(setting).fit(X, y)
+    net = of_setting(setting).fit(X, y)
     derivative = differentiate(net, 2)
     before = derivative(X)
     net.fit(X, 2 * y[::-1])
@@ -170,7 +170,7 @@ np.save(sys.argv[3], [derivative(X) for derivative in derivatives])
 
 def test_a_file_gives_the_same_in_a_fresh_process(data, tmp_path):
     X, y = data
-    nets = [small(setting).fit(X, y) for setting in SETTINGS]
+    nets = [of_setting(setting).fit(X, y) for setting in SETTINGS]
     derivatives = [differentiate(net, 2) for net in nets]
     file, values, seconds = (tmp_path / name for name in ("nets.joblib", "1.npy", "2.npy"))
     joblib.dump((nets, derivatives, X), file)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
+from small_nets import small
 from torch_modules import Interrupted
 
-from sk_pydelt import NeuralNetworkInterpolator
 from sk_pydelt.backends import FitSpec
 from sk_pydelt.backends.pytorch.fit import fit_seed
 from sk_pydelt.backends.training import split_rows
@@ -19,12 +19,6 @@ def data():
     X = rng.uniform(-1, 1, (40, 2))
     y = np.column_stack([np.sin(2 * X[:, 0]) * X[:, 1], X[:, 0] ** 2])
     return X, y + 0.1 * rng.standard_normal(y.shape)
-
-
-def small(**parameters):
-    """A net that is fitted in milliseconds."""
-    defaults = {"hidden_layers": (6, 5), "epochs": 12, "learning_rate": 0.01, "random_state": 0}
-    return NeuralNetworkInterpolator(**{**defaults, **parameters})
 
 
 def overfitting(**parameters):

@@ -1,12 +1,12 @@
 """The race of Bayesian nets: which of them compete, and how they are judged."""
 
 from collections.abc import Callable
-from numbers import Integral
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
+from ..jets.perceptron import hidden_widths
 from ..samples import Samples
 from ..solvers.averaging import stacking_weights
 
@@ -15,7 +15,7 @@ __all__ = ["Entrant", "folds", "portfolio", "race"]
 Setting = tuple[tuple[int, ...], str, float]  # hidden layers, activation, frequency of a sine
 
 # What competes where nothing is given: hidden layers, activation, frequency of a sine.
-CURVES = (
+CURVES: tuple[Setting, ...] = (
     ((8,), "rational", 1.0),
     ((8,), "swish", 1.0),
     ((8, 8), "tanh", 1.0),
@@ -29,7 +29,7 @@ CURVES = (
     ((24, 24), "sine", 40.0),
     ((32, 32), "sine", 40.0),
 )
-FIELDS = (
+FIELDS: tuple[Setting, ...] = (
     ((8, 8), "tanh", 1.0),
     ((8, 8, 8), "tanh", 1.0),
     ((16,), "swish", 1.0),
@@ -70,20 +70,11 @@ def portfolio(
                 continue
             kind = activation
         if not isinstance(hidden_layers, str):
-            sizes = _check_layers(hidden_layers)
+            sizes = hidden_widths(hidden_layers, 'be "auto" or ')
         if kind == "sine" and omega_0 != "auto":
             omega = float(omega_0)
         found[sizes, kind, omega] = None  # a set that keeps its order
     return list(found)
-
-
-def _check_layers(sizes):
-    if len(sizes) == 0 or any(not isinstance(k, Integral) or k < 1 for k in sizes):
-        raise ValueError(
-            'hidden_layers must be "auto" or name the width of at least one hidden layer, each a '
-            f"whole number >= 1, such as (16, 16); got {sizes!r}."
-        )
-    return tuple(int(k) for k in sizes)
 
 
 class Entrant:

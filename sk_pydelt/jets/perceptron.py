@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import factorial, pi, prod, sqrt
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,15 @@ from .jet import Jet
 from .namespace import namespace
 from .parts import multi_indices, product_adjoint
 
-__all__ = ["Dense", "ForwardPass", "Perceptron", "initial_layers", "normalised", "propagate"]
+__all__ = [
+    "Dense",
+    "ForwardPass",
+    "Perceptron",
+    "hidden_widths",
+    "initial_layers",
+    "normalised",
+    "propagate",
+]
 
 
 class Dense(NamedTuple):
@@ -55,6 +64,28 @@ def normalised(layer: Dense, mean: Any, variance: Any, gamma: Any, beta: Any) ->
     """
     scale = gamma / variance**0.5
     return Dense(scale[:, None] * layer.weight, (layer.bias - mean) * scale + beta)
+
+
+def hidden_widths(sizes: Sequence[int], or_else: str = "") -> tuple[int, ...]:
+    """The widths of hidden layers as they were asked for.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+    or_else : str
+        What else the caller takes, for the message: 'be "auto" or '.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is no whole number of at least 1.
+    """
+    if len(sizes) == 0 or any(not isinstance(k, Integral) or k < 1 for k in sizes):
+        raise ValueError(
+            f"hidden_layers must {or_else}name the width of at least one hidden layer, each a "
+            f"whole number >= 1, such as (16, 16); got {sizes!r}."
+        )
+    return tuple(map(int, sizes))
 
 
 def initial_layers(

@@ -7,22 +7,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from skorch import NeuralNetRegressor
+from small_nets import small
 from torch_modules import Residual
-
-from sk_pydelt import NeuralNetworkInterpolator
-
-
-@pytest.fixture
-def data():
-    rng = np.random.default_rng(2)
-    X = rng.uniform(-1, 1, (23, 2)) * [1e-3, 5.0]
-    return X, np.column_stack([np.sin(1e3 * X[:, 0]) + X[:, 1], X[:, 1] ** 3])
-
-
-def small(**parameters):
-    """A net that is fitted in milliseconds."""
-    defaults = {"hidden_layers": (6, 5), "epochs": 12, "learning_rate": 0.01, "random_state": 0}
-    return NeuralNetworkInterpolator(**{**defaults, **parameters})
 
 
 @pytest.fixture

@@ -6,23 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from small_nets import small
 from torch_modules import Flattens, Residual, TwinOfTheBuiltIn, plain
 
-from sk_pydelt import NeuralNetworkInterpolator, differentiate
+from sk_pydelt import differentiate
 from sk_pydelt.backends.pytorch.perceptron import MultilayerPerceptron
-
-
-@pytest.fixture
-def data():
-    rng = np.random.default_rng(2)
-    X = rng.uniform(-1, 1, (23, 2)) * [1e-3, 5.0]
-    return X, np.column_stack([np.sin(1e3 * X[:, 0]) + X[:, 1], X[:, 1] ** 3])
-
-
-def small(**parameters):
-    """A net that is fitted in milliseconds."""
-    defaults = {"hidden_layers": (6, 5), "epochs": 12, "learning_rate": 0.01, "random_state": 0}
-    return NeuralNetworkInterpolator(**{**defaults, **parameters})
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
