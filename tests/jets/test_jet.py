@@ -9,6 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from same_jets import assert_same_jet, indices
 
 from sk_pydelt.jets.jet import Jet, solve
 
@@ -23,18 +24,6 @@ def array(request):
         return np.asarray
     torch = pytest.importorskip("torch")
     return lambda values: torch.asarray(np.asarray(values))
-
-
-def indices(n_variables, max_order):
-    """All multi-indices up to an order, found the slow way."""
-    every = product(range(max_order + 1), repeat=n_variables)
-    return [alpha for alpha in every if sum(alpha) <= max_order]
-
-
-def assert_same_jet(actual, expected, atol=1e-13):
-    assert (actual.order, actual.n_variables) == (expected.order, expected.n_variables)
-    for k in range(actual.order + 1):
-        assert_allclose(actual.tensor(k), expected.tensor(k), rtol=1e-12, atol=atol)
 
 
 # Each function is evaluated on one-column jets and on mpmath numbers alike.

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
+from same_jets import assert_same_jet, indices
 
 from sk_pydelt.jets import Jet, multi_indices
 from sk_pydelt.jets.parts import product_part
@@ -28,18 +29,6 @@ def jets(draw, count):
         parts = [draw(arrays(float, (size, *shape), elements=ELEMENTS)) for size in sizes]
         result.append(Jet(parts, order, n_variables))
     return result
-
-
-def indices(n_variables, max_order):
-    """All multi-indices up to an order, found the slow way."""
-    every = product(range(max_order + 1), repeat=n_variables)
-    return [alpha for alpha in every if sum(alpha) <= max_order]
-
-
-def assert_same_jet(actual, expected, atol=1e-13):
-    assert (actual.order, actual.n_variables) == (expected.order, expected.n_variables)
-    for k in range(actual.order + 1):
-        assert_allclose(actual.tensor(k), expected.tensor(k), rtol=1e-12, atol=atol)
 
 
 @laws

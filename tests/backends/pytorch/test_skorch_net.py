@@ -11,15 +11,6 @@ from small_nets import small
 from torch_modules import Residual
 
 
-@pytest.fixture
-def two_threads():
-    """Torch told to use two threads, whatever it used before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("module", [None, Residual])
 def test_a_fit_leaves_torch_as_it_was(data, module):

@@ -8,15 +8,6 @@ import torch
 from sk_pydelt.backends.pytorch.threads import SMALL_STEP, one_thread
 
 
-@pytest.fixture
-def two_threads():
-    """Torch told to use two threads, whatever it used before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("two_threads")
 def test_one_thread_is_for_small_steps_and_gives_the_number_back():
     with one_thread(SMALL_STEP):

@@ -6,6 +6,7 @@ import keras_modules
 import numpy as np
 import pytest
 import tensorflow as tf
+from case_names import name
 from numpy.testing import assert_allclose, assert_array_equal
 from scikeras.wrappers import KerasRegressor
 
@@ -23,17 +24,6 @@ X2 = RNG.uniform(-1, 1, (30, 2))
 Y1 = np.sin(3 * X1[:, 0])
 Y2 = np.stack([np.sin(3 * X2[:, 0]) * X2[:, 1], 1e5 * X2[:, 0]], axis=1)
 WEIGHT = RNG.uniform(0.5, 2, 30)
-
-
-def name(value):
-    """What a case is called: without addresses, which differ from process to process."""
-    if callable(value):
-        return getattr(value, "__name__", type(value).__name__)
-    return (
-        " ".join(f"{k}={name(v)}" for k, v in value.items())
-        if isinstance(value, dict)
-        else str(value)
-    )
 
 
 def make(framework="tensorflow", **parameters):

@@ -16,6 +16,7 @@ import keras_modules
 import numpy as np
 import pytest
 import tensorflow as tf
+from case_names import name
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_predict
@@ -34,17 +35,6 @@ KINDS = {
     "own class": {"module": keras_modules.Residual},
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-def name(value):
-    """What a case is called: without addresses, which differ from process to process."""
-    if callable(value):
-        return getattr(value, "__name__", type(value).__name__)
-    return (
-        " ".join(f"{k}={name(v)}" for k, v in value.items())
-        if isinstance(value, dict)
-        else str(value)
-    )
 
 
 def make(**parameters):
