@@ -7,20 +7,14 @@ from sklearn.base import BaseEstimator
 from ..chain import propagate_sum_std
 from ..jets import Jet
 from ..jets.blocks import map_row_blocks
+from .quadrature import PANEL_NODES, quadrature_nodes
 
 __all__ = ["integral_std"]
 
-PANEL_NODES = 10  # in each panel, one of the equal parts of the range
 FIRST_PANELS, MAX_PANELS = 4, 256
 TOLERANCE = 1e-6  # of the largest standard deviation; panels are halved until it is kept ...
 ALLOWED = 1e-3  # ... and this is enough where it is not, at kinks of a covariance
 LIMITS_AT_A_TIME = 1024
-
-
-def quadrature_nodes(edges: np.ndarray) -> np.ndarray:
-    """Gauss-Legendre nodes of the panels between ascending edges: (n_panels * PANEL_NODES,)."""
-    middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
-    return (middle[:, None] + half[:, None] * leggauss(PANEL_NODES)[0]).ravel()
 
 
 def quadrature_weights(limits: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -102,7 +96,7 @@ def _refined_variances(model, index, a, b):
 
 
 def _variance(model, index, a, b, edges):
-    jet = Jet.variables(quadrature_nodes(edges)[:, None], sum(index))
+    jet = Jet.variables(quadrature_nodes(edges[:-1], edges[1:])[:, None], sum(index))
     from_a = quadrature_weights(np.array([a]), edges)
 
     def block(limits):

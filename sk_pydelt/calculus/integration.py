@@ -1,22 +1,24 @@
 """Integrals of a fitted curve, or of its derivative, by adaptive quadrature."""
 
 import warnings
+from numbers import Real
 from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import quad_vec
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from .derivative import Derivative
 from .integral_std import integral_std
+from .quadrature import integrate_pieces, scatter
 from .rows import n_features
 
 __all__ = ["integrate"]
 
-MAX_INTERVALS = 2000  # of the quadrature
 STD_ROUNDING = 1e-8  # of the range of the fitted values: what rounding leaves of a std
+COARSEST = 1e-4  # of the largest value: more than this is no rounding
 GRID = 129  # places that tell how large the function is
 
 
@@ -74,7 +76,9 @@ def integrate(
         Upper limit or limits; may lie below `a`.
     tol : float, default=1e-9
         Largest error, as a fraction of |b - a| times the largest |f| on a grid between the limits
-        (for several outputs, of the largest output).
+        (for several outputs, of the largest output). Where rounding alone scatters the values of f
+        by more than that, as in a net of dtype float32 or in the derivative of a constant, the
+        error is as small as the scatter allows.
     return_std : bool, default=False
         Whether to return the standard deviation of the integral too, of a model that knows it: a
         `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor`, `BayesianRidge` or
@@ -92,17 +96,19 @@ def integrate(
     Raises
     ------
     ValueError
-        More than one feature; limits that are not finite.
+        More than one feature; limits that are not finite, or so far off that f or its integral
+        leaves the range of float64; a `tol` that is not above zero.
     TypeError
-        `return_std` of a model of which it is not known how its values vary together.
+        Limits that are not real numbers; `return_std` of a model of which it is not known how its
+        values vary together.
     RuntimeError
         The tolerance was not reached, or the standard deviation not found to a thousandth.
 
     Notes
     -----
-    Adaptive Gauss-Kronrod quadrature of `scipy.integrate.quad_vec`, on all intervals between the
-    limits at once. It sees the fitted function alone; how near that is to the truth is another
-    matter.
+    Gauss-Legendre quadrature on panels, all panels between all limits at once. Those are halved
+    that differ from their halves by more than their share of the error allowed. It sees the fitted
+    function alone; how near that is to the truth is another matter.
 
     The standard deviation is that of :math:`\sum_i c_i f(x_i)`, with the covariance of f between
     all places. They are the Gauss-Legendre nodes of equal parts of the range, and the weights c
@@ -130,17 +136,37 @@ def integrate(
     >>> way.round(2), std.round(2)
     (array([3.98, 9.97]), array([0.02, 0.04]))
     """
-    function = _curve(model)
-    limits = np.concatenate([[a], np.ravel(b)]).astype(float)
-    ends, positions = np.unique(limits, return_inverse=True)
-    if not np.isfinite(ends).all():
-        raise ValueError(f"The limits of an integral must be finite numbers; got {a!r} and {b!r}.")
-    from_lowest = _cumulative(function, ends, tol)[positions]
+    constraints = {"tol": [Interval(Real, 0, None, closed="neither")], "return_std": ["boolean"]}
+    asked = {"tol": tol, "return_std": return_std}
+    validate_parameter_constraints(constraints, asked, "integrate")
+    lower, upper = _limits("a", a, 0), _limits("b", b, 1)
+    ends, positions = np.unique(np.append(lower, upper), return_inverse=True)
+    from_lowest = _cumulative(model, ends, tol)[positions]
     found = from_lowest[1:] - from_lowest[0]
     if not return_std:
         return _of_limit(b, found)
-    std = _deviations(model, function, float(a), np.ravel(b).astype(float))
+    std = _deviations(model, float(lower), upper)
     return _of_limit(b, found), _of_limit(b, std.reshape(found.shape))
+
+
+def _limits(name, limits, most_axes):
+    """Limits as an array of float64, which has one axis at most where there may be several."""
+    try:
+        array = np.asarray(limits)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors of torch
+        raise TypeError(f"{name} cannot be read as an array of numbers: {error}") from error
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must be a real number, in units of x; got {limits!r}.")
+    if array.ndim > most_axes:
+        kinds = "one number", "a number or a one-dimensional array"
+        raise ValueError(f"{name} must be {kinds[most_axes]}; got shape {array.shape}.")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"{name} must be finite, for an integral to infinity is not one of samples; got "
+            f"{limits!r}."
+        )
+    return array.reshape(-1) if most_axes else array
 
 
 def _of_limit(b, values):
@@ -169,36 +195,45 @@ def _curve(model):
     return curve
 
 
-def _cumulative(function, ends, tol):
+def _cumulative(model, ends, tol):
     """Integrals from the first of ascending ends to each: shape (len(ends), ...)."""
-    widths = np.diff(ends)
-    grid = np.linspace(ends[0], ends[-1], GRID)
-    values = function(grid)
-    if not len(widths):
-        return np.zeros((1, *values.shape[1:]))
-    shape = (-1, *(1,) * (values.ndim - 1))
-
-    def scaled(t):  # all intervals at once, each mapped to [0, 1]
-        return function(ends[:-1] + t * widths) * widths.reshape(shape)
-
-    allowed = tol * (ends[-1] - ends[0]) * np.abs(values).max()
-    options = {"epsabs": allowed / len(widths), "epsrel": 1e-14, "norm": "max", "full_output": True}
-    pieces, error, info = quad_vec(scaled, 0.0, 1.0, limit=MAX_INTERVALS, **options)
-    rounding = 1e-12 * np.abs(pieces).max()
-    if not info.success and error > allowed / len(widths) + rounding:
-        raise RuntimeError(
-            f"The integral was not found to tol={tol}: its error may be {error * len(widths):.1e}. "
-            "Allow a larger tol, or split the range where the function is rough."
+    function = _curve(model)
+    values = function(np.linspace(ends[0], ends[-1], GRID))
+    nothing = np.zeros((1, *values.shape[1:]))
+    if len(ends) == 1:
+        return nothing
+    width, largest = float(ends[-1] - ends[0]), float(np.abs(values).max())
+    if not np.isfinite(width * largest):
+        raise ValueError(
+            f"The integral from {ends[0]:g} to {ends[-1]:g} is not a number of float64: f is up to "
+            f"{largest:g} there. Integrate nearer to the samples."
         )
-    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(pieces, axis=0)])
+    coarsest = _coarsest(model, ends, largest)
+    rounding = min(10 * scatter(function, ends[0], ends[-1]), coarsest)
+    allowed = width * max(tol * largest, rounding)
+    pieces, error = integrate_pieces(function, ends, allowed, width * coarsest)
+    if error:
+        raise RuntimeError(
+            f"The integral was not found to tol={tol}: its error may be {error:.1e}. Allow a "
+            "larger tol, or split the range where the function is rough."
+        )
+    return np.concatenate([nothing, np.cumsum(pieces, axis=0)])
 
 
-def _deviations(model, function, a, b):
+def _coarsest(model, ends, largest):
+    """The most that rounding is taken for, from the sizes of a function and of its derivative."""
+    if isinstance(model, Derivative):
+        whole = np.abs(_curve(model.model)(np.linspace(ends[0], ends[-1], GRID))).max()
+        largest = max(largest, whole / float(ends[-1] - ends[0]) ** np.sum(model.order))
+    return COARSEST * largest
+
+
+def _deviations(model, a, b):
     """Standard deviations of the integrals: (k, m)."""
     derivative = isinstance(model, Derivative)
     order = model.order if derivative else 0
     ends = np.append(b, a)
-    heights = np.ptp(function(np.linspace(ends.min(), ends.max(), GRID)), axis=0)
+    heights = np.ptp(_curve(model)(np.linspace(ends.min(), ends.max(), GRID)), axis=0)
     negligible = STD_ROUNDING * heights * np.ptp(ends)
     index = order if isinstance(order, tuple) else (order,)
     return integral_std(model.model if derivative else model, index, a, b, negligible)

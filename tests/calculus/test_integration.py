@@ -12,8 +12,13 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from sk_pydelt import SplineInterpolator, differentiate, integrate
-from sk_pydelt.calculus import integration
+from sk_pydelt import (
+    BayesianNeuralNetworkInterpolator,
+    NeuralNetworkInterpolator,
+    SplineInterpolator,
+    differentiate,
+    integrate,
+)
 
 x = np.linspace(-1, 3, 50).reshape(-1, 1)
 CUBIC = make_pipeline(PolynomialFeatures(3), LinearRegression()).fit(x, x.ravel() ** 3 - 2)
@@ -105,7 +110,69 @@ class Rough(RegressorMixin, BaseEstimator):
         return np.random.RandomState(int(1e6 * abs(X).sum()) % 2**31).standard_normal(len(X))
 
 
-def test_a_tolerance_that_is_not_reached_is_an_error(monkeypatch):
-    monkeypatch.setattr(integration, "MAX_INTERVALS", 50)
+@pytest.mark.parametrize("value", [0.0, 5.0, 1e9])
+def test_a_constant_and_its_derivatives(value):
+    """No more places are asked than a few thousand: rounding is not halved away."""
+    constant = SplineInterpolator().fit(x, np.full(50, value))
+    assert_allclose(integrate(constant, -1, 2), 3 * value, rtol=1e-12)
+    for order in (1, 2, 3):
+        derivative = differentiate(constant, order)
+        assert_allclose(integrate(derivative, -1, 2), 0, atol=1e-12 * value)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_nets_of_float32_are_integrated_to_their_precision(order, small_net_of_float32):
+    """The integral of a derivative is the difference of what it is the derivative of."""
+    net = small_net_of_float32
+    below = [net.predict, net.predict, net.differentiate(1)][order]
+    if order:
+        expected = np.diff(below([[-0.5], [2.5]]))[0]
+        found = integrate(net.differentiate(order), -0.5, 2.5)
+    else:
+        grid = np.linspace(-0.5, 2.5, 20_001)
+        expected = np.trapezoid(net.predict(grid[:, None]), grid)
+        found = integrate(net, -0.5, 2.5)
+    assert_allclose(found, expected, atol=2e-6)
+
+
+@pytest.fixture(scope="module")
+def small_net_of_float32():
+    net = NeuralNetworkInterpolator((8,), solver="lbfgs", epochs=30, dtype="float32")
+    return net.set_params(random_state=0).fit(x, 3 + np.sin(x.ravel()))
+
+
+def test_zeros_have_an_integral_with_its_spread():
+    model = BayesianNeuralNetworkInterpolator((3,), "tanh", n_init=1, max_iter=20, random_state=0)
+    value, std = integrate(model.fit(x, 0 * x.ravel()), 0, 1, return_std=True)
+    assert_allclose(value, 0, atol=1e-12)
+    assert 0 <= std < 1
+
+
+@pytest.mark.parametrize("limit", [1j, "0", None, np.datetime64("2020-01-01"), [[1], [2, 3]]])
+def test_limits_that_are_no_numbers(limit):
+    for arguments, name in (((limit, 1), "a"), ((0, limit), "b")):
+        with pytest.raises(TypeError, match=f"^{name} (must be a real|cannot be read as an array)"):
+            integrate(CUBIC, *arguments)
+
+
+def test_limits_of_other_shapes():
+    with pytest.raises(ValueError, match=r"a must be one number; got shape \(2,\)"):
+        integrate(CUBIC, [0, 1], 2)
+    with pytest.raises(ValueError, match=r"b must be a number or a one-dim.* got shape \(1, 2\)"):
+        integrate(CUBIC, 0, [[1, 2]])
+
+
+@pytest.mark.parametrize("tol", ["a", None, np.nan, -1, 0, 1j])
+def test_tolerances_that_are_none(tol):
+    with pytest.raises(ValueError, match="'tol' parameter of integrate must be a float"):
+        integrate(CUBIC, 0, 1, tol=tol)
+
+
+def test_an_integral_beyond_float64():
+    with pytest.raises(ValueError, match="is not a number of float64: f is up to"):
+        integrate(CUBIC, 0, 1e90)
+
+
+def test_a_tolerance_that_is_not_reached_is_an_error():
     with pytest.raises(RuntimeError, match="was not found to tol"):
         integrate(Rough().fit(x), 0, 1)
