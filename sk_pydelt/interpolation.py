@@ -9,6 +9,9 @@ pydelt                           here
 ===============================  ==================================================================
 ``framework=``, ``dropout=``     taken, and kept as the parameters `backend` and `dropout_rate`
 ``k=``                           taken, and kept as the parameter `degree`
+``('pytorch', [8], 500, 0.1)``    arguments by position are in pydelt's order, framework first
+``.model``                       the framework's own net, of data as scaled here
+``.splines``, other attributes   their AttributeError says where it is now
 ``smoothing=s`` (FITPACK's)      the same spline, `scipy.interpolate.UnivariateSpline`; None is
                                  chosen better; see `SplineInterpolator`
 ``differentiate(order, mask=)``  the mask picks points by Booleans or indices
@@ -17,7 +20,6 @@ pydelt                           here
 Windows (``window_func``) and stochastic links have no counterpart.
 """
 
-from collections.abc import Callable
 from functools import partial, wraps
 from numbers import Integral
 from typing import Any, Self
@@ -32,10 +34,13 @@ from sklearn.utils.validation import check_is_fitted
 from . import neural, spline
 from .base import BaseInterpolator
 from .calculus import Derivative, Order
+from .pydelt_names import alias, moved, takes_pydelt_names
 from .solvers.fitpack import HIGHEST_DEGREE, fit_fitpack
 
 __all__ = ["CurveDerivative", "NeuralNetworkInterpolator", "SplineInterpolator"]
 
+NO_WINDOWS = "there are no windows here; fit samples that are multiplied by it, y * window(len(y))"
+NO_LINKS = "stochastic links have no counterpart here; apply the rule of Itô to the derivatives"
 LOG_LAMBDA = -30.0, 10.0  # from interpolation to a polynomial, for scaled data of any use
 
 
@@ -58,28 +63,18 @@ def _check_curve(X, model):
         )
 
 
+def _refuse_windows(sample_weight):
+    if callable(sample_weight):
+        raise TypeError(
+            f"The third argument of fit is sample_weight, not window_func: {NO_WINDOWS}."
+        )
+
+
 def _like(X, values):
     """The values as they are for an array X; for a number its one value, out of the array."""
     if _ndim(X) or len(values) != 1:
         return values
     return values[0] if values.ndim > 1 else float(values[0])
-
-
-def _pydelt_names(init: Callable[..., None], **ours: str) -> Callable[..., None]:
-    """An __init__ that takes parameters by pydelt's names too; ours[theirs] is the one set.
-
-    Its signature, and so `get_params` and `clone`, stays that of `init`.
-    """
-
-    @wraps(init)
-    def __init__(self, *args, **parameters):
-        for theirs in ours.keys() & parameters:
-            if ours[theirs] in parameters:
-                raise TypeError(f"{theirs} is pydelt's name of {ours[theirs]}: give one of them.")
-            parameters[ours[theirs]] = parameters.pop(theirs)
-        init(self, *args, **parameters)
-
-    return __init__
 
 
 class CurveDerivative:
@@ -145,6 +140,11 @@ def _pick(rows, mask):
     return _safe_indexing(rows, mask)
 
 
+@moved(
+    n_observations="it is the number of samples that you fitted, len(y)",
+    **dict.fromkeys(("window_func", "window_weights"), NO_WINDOWS),
+    **dict.fromkeys(("set_stochastic_link", "stochastic_link", "stochastic_method"), NO_LINKS),
+)
 class _CurveMixin(BaseInterpolator):
     """Curves and scalars for a strict interpolator: put before its class."""
 
@@ -181,6 +181,11 @@ class _CurveMixin(BaseInterpolator):
         return CurveDerivative(super().differentiate(order), mask)
 
 
+@moved(
+    fitted="sklearn.utils.validation.check_is_fitted(model) raises where it is not",
+    **dict.fromkeys(("scaler_x", "t_min", "t_max"), "x_scaler_ is what scales X"),
+    **dict.fromkeys(("scaler_y", "s_min", "s_max"), "y_scaler_ is what scales y"),
+)
 class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
     """`sk_pydelt.NeuralNetworkInterpolator` for curves and scalars too.
 
@@ -204,10 +209,23 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
     (3,)
     """
 
-    @partial(_pydelt_names, framework="backend", dropout="dropout_rate")
+    framework, dropout = alias("backend"), alias("dropout_rate")
+
+    @partial(
+        takes_pydelt_names,
+        order=("framework", "hidden_layers", "epochs", "dropout"),
+        framework="backend",
+        dropout="dropout_rate",
+    )
     @wraps(neural.NeuralNetworkInterpolator.__init__)
     def __init__(self, *args: Any, **parameters: Any) -> None:
         super().__init__(*args, **parameters)
+
+    @property
+    def model(self) -> Any:
+        """The framework's own net, of scaled data: a `torch.nn.Module` or a `keras.Model`."""
+        check_is_fitted(self)
+        return getattr(self.net_, "module_", getattr(self.net_, "model_", self.net_))
 
     def fit(
         self,
@@ -233,6 +251,7 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
         -------
         self
         """
+        _refuse_windows(sample_weight)
         return super().fit(_column(X), y, sample_weight, dy=dy, dy_weight=dy_weight)
 
 
@@ -241,6 +260,7 @@ def _weighted_squares(residuals, weight):
     return np.sum(residuals**2 if weight is None else weight[:, None] * residuals**2, axis=0)
 
 
+@moved(splines="spline_ holds all outputs, of scaled data; use predict and differentiate")
 class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
     """`sk_pydelt.SplineInterpolator` for curves and scalars too, smoothed as pydelt's is.
 
@@ -286,7 +306,9 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
     True
     """
 
-    @partial(_pydelt_names, k="degree")
+    k = alias("degree")
+
+    @partial(takes_pydelt_names, k="degree")
     def __init__(
         self,
         smoothing: float | None = None,
@@ -309,6 +331,7 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         -------
         self
         """
+        _refuse_windows(sample_weight)
         X = _column(X)
         super().fit(X, y, sample_weight)  # checks everything
         if self.smoothing and not self._is_fitpacks(self.n_features_in_):

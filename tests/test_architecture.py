@@ -48,7 +48,8 @@ MAY_IMPORT = {
     "neural": f"{ESTIMATOR} backends sobolev",
     "bayesian*": f"{ESTIMATOR} bayesian* probabilistic sobolev",
     "spline": "base calculus* chain* jets* samples solvers*",
-    "interpolation": "base bayesian* calculus* neural solvers* spline",
+    "pydelt_names": "",
+    "interpolation": "base bayesian* calculus* neural pydelt_names solvers* spline",
     "__init__": "base bayesian calculus* neural spline (*)",
 }
 
