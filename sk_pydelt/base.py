@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from typing import Literal, Self, TypeVar, overload
 
 import numpy as np
@@ -23,6 +22,7 @@ from .chain import predicts_1d, propagate, propagate_inverse
 from .jets import Jet
 from .jets.blocks import map_row_blocks
 from .samples import Samples
+from .state import ChangesAtOnce, fits_at_once, reads_one_state
 
 __all__ = ["BaseInterpolator", "DifferentiableMixin", "validated"]
 
@@ -32,8 +32,8 @@ Fit = TypeVar("Fit", bound=Callable)
 
 
 def validated(fit: Fit) -> Fit:
-    """A `fit` before which parameters are checked, as scikit-learn does it; its type stays."""
-    return _fit_context(prefer_skip_nested_validation=True)(fit)
+    """A `fit` that is all or nothing, before which parameters are checked; its type stays."""
+    return _fit_context(prefer_skip_nested_validation=True)(fits_at_once(fit))
 
 
 class DifferentiableMixin:
@@ -160,7 +160,7 @@ class DifferentiableMixin:
         return calculus.integrate(self, a, b, tol=tol, return_std=return_std)
 
 
-class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
+class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseEstimator, ABC):
     """Template of an interpolator: checks and scales the data, and leaves the fit to its hooks.
 
     A child has the parameters `x_scaler` and `y_scaler` and fills three hooks, which see
@@ -207,9 +207,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         -------
         self
         """
-        with self._all_or_nothing():
-            X, y, sample_weight, _ = self._samples(X, y, sample_weight)
-            self._fit_scaled(self._scale(X, y, sample_weight))
+        X, y, sample_weight, _ = self._samples(X, y, sample_weight)
+        self._fit_scaled(self._scale(X, y, sample_weight))
         return self
 
     def _samples(self, X, y, sample_weight):
@@ -218,7 +217,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         X, y = validate_data(
             self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True
         )
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        y = check_array(y, dtype=np.float64, order="C", ensure_2d=False, input_name="y")
         sample_weight, kept = _check_weight(sample_weight, X)
         self._y_ndim = y.ndim
         return X[kept], y.reshape(len(y), -1)[kept], sample_weight, kept
@@ -234,6 +233,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         scaled = _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
         return Samples(*scaled, sample_weight)
 
+    @reads_one_state
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Values of the fitted function.
 
@@ -266,17 +266,6 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
         """One number for each output (m,), or the only one where y was 1-D."""
         return float(values[0]) if self._y_ndim == 1 else values
 
-    @contextmanager
-    def _all_or_nothing(self):
-        """Put every attribute back as it was where the fit inside does not come to its end."""
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
@@ -284,6 +273,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, BaseEstimator, ABC):
 
 
 @propagate.register
+@reads_one_state
 def _(step: BaseInterpolator, jet):
     jet = step._propagate_scaled(propagate(step.x_scaler_, jet))
     return propagate_inverse(step.y_scaler_, jet)
@@ -336,10 +326,13 @@ def _fit_scaler(scaler, default, data, sample_weight):
     scaler = FunctionTransformer() if isinstance(scaler, str) else clone(scaler)
     weights = {}
     if sample_weight is not None and has_fit_parameter(scaler, "sample_weight"):
-        weights["sample_weight"] = sample_weight
-    return scaler.fit(data, **weights)
+        weights["sample_weight"] = sample_weight.copy()
+    return scaler.fit(data.copy(), **weights)
 
 
 def _apply(transform, data):
-    """Transform to a plain array, whatever container and memory layout the transformer returns."""
-    return np.asarray(transform(data), dtype=np.float64, order="C")
+    """Transform to a plain array, whatever container and memory layout the transformer returns.
+
+    A scaler with ``copy=False`` writes into what it is given, here as in its fit a copy.
+    """
+    return np.asarray(transform(data.copy()), dtype=np.float64, order="C")

@@ -32,10 +32,11 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from . import neural, spline
-from .base import BaseInterpolator
+from .base import BaseInterpolator, validated
 from .calculus import Derivative, Order
 from .pydelt_names import alias, moved, takes_pydelt_names
 from .solvers.fitpack import HIGHEST_DEGREE, fit_fitpack
+from .state import reads_one_state
 
 __all__ = ["CurveDerivative", "NeuralNetworkInterpolator", "SplineInterpolator"]
 
@@ -148,6 +149,7 @@ def _pick(rows, mask):
 class _CurveMixin(BaseInterpolator):
     """Curves and scalars for a strict interpolator: put before its class."""
 
+    @reads_one_state
     def predict(self, X: ArrayLike) -> float | np.ndarray:  # type: ignore[override]
         """Values of the fitted function: a float for a number, else an array with a row for each.
 
@@ -318,6 +320,7 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
     ) -> None:
         super().__init__(smoothing, degree, x_scaler, y_scaler)
 
+    @validated
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the spline to samples of a curve, X (n,) and y (n,), or as the strict class.
 
@@ -372,7 +375,7 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
     def _smooth_to(self, s, X, y, sample_weight):
         """The strict spline whose squared residuals add up to s, found by its λ."""
         y = np.asarray(y, dtype=float)
-        weight = 1.0 if sample_weight is None else np.asarray(sample_weight)
+        weight = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
         fitted = spline.SplineInterpolator(None, self.degree, self.x_scaler, self.y_scaler)
 
         def excess(log_lambda):

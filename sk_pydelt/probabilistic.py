@@ -18,6 +18,7 @@ from .chain import propagate, propagate_cov, propagate_std, propagate_sum_std
 from .chain.target import output_factors
 from .jets import Jet
 from .jets.blocks import map_row_blocks, row_slices
+from .state import reads_one_state
 
 __all__ = ["Component", "ProbabilisticInterpolator"]
 
@@ -87,6 +88,7 @@ class ProbabilisticInterpolator(BaseInterpolator):
         """Standard deviation of the noise of each scaled target, (m,)."""
 
     @property
+    @reads_one_state
     def noise_std_(self) -> float | np.ndarray:
         """Standard deviation of the noise, in units of y: a number, or (m,) where y was 2-D.
 
@@ -116,6 +118,7 @@ class ProbabilisticInterpolator(BaseInterpolator):
         self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
+    @reads_one_state
     def predict(
         self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -174,6 +177,7 @@ class ProbabilisticInterpolator(BaseInterpolator):
         std = map_row_blocks(block, places, BLOCK_ROWS)
         return values, std[:, 0] if self._y_ndim == 1 else std
 
+    @reads_one_state
     def sample(
         self,
         X: ArrayLike,
@@ -241,12 +245,14 @@ class ProbabilisticInterpolator(BaseInterpolator):
 
 
 @propagate_std.register
+@reads_one_state
 def _(step: ProbabilisticInterpolator, jet, index):
     variance = np.concatenate([_variance(parts) for _, parts in _blocks(step, jet, index)])
     return np.sqrt(variance) * abs(output_factors(step.y_scaler_, variance.shape[-1]))
 
 
 @propagate_sum_std.register
+@reads_one_state
 def _(step: ProbabilisticInterpolator, jet, index, weights):
     blocks = _blocks(step, jet, index)
     sums = ([part.sums(weights[:, rows]) for part in parts] for rows, parts in blocks)
@@ -255,6 +261,7 @@ def _(step: ProbabilisticInterpolator, jet, index, weights):
 
 
 @propagate_cov.register
+@reads_one_state
 def _(step: ProbabilisticInterpolator, jet, index):
     covariance = _covariance(_joined([parts for _, parts in _blocks(step, jet, index)]))
     return covariance * output_factors(step.y_scaler_, covariance.shape[-1]) ** 2

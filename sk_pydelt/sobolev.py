@@ -22,6 +22,7 @@ def _check_dy(dy, n, m, d, y_ndim):
     dy = check_array(
         dy,
         dtype=np.float64,
+        order="C",
         ensure_2d=False,
         allow_nd=True,
         ensure_all_finite="allow-nan",
@@ -137,16 +138,15 @@ class SobolevInterpolator(BaseInterpolator):
         >>> net.fit(t, np.sin(t).ravel(), dy=rate).differentiate(order=1)(t[[0, 2, 4]]).round(4)
         array([ 1.    , -0.4161, -0.6536])
         """
-        with self._all_or_nothing():
-            places, values, weight, kept = self._samples(X, y, sample_weight)
-            _check_dy_weight(dy_weight, dy)
-            if dy is not None:
-                n = len(kept) if isinstance(kept, np.ndarray) else len(places)
-                known = _check_dy(dy, n, values.shape[1], places.shape[1], self._y_ndim)[kept]
-            samples = self._scale(places, values, weight)
-            if dy is not None:
-                scalers = self.x_scaler_, self.y_scaler_
-                slopes = scaled_slopes(known, places, values, *scalers, dy_weight)
-                samples = replace(samples, slopes=slopes)
-            self._fit_scaled(samples)
+        places, values, weight, kept = self._samples(X, y, sample_weight)
+        _check_dy_weight(dy_weight, dy)
+        if dy is not None:
+            n = len(kept) if isinstance(kept, np.ndarray) else len(places)
+            known = _check_dy(dy, n, values.shape[1], places.shape[1], self._y_ndim)[kept]
+        samples = self._scale(places, values, weight)
+        if dy is not None:
+            scalers = self.x_scaler_, self.y_scaler_
+            slopes = scaled_slopes(known, places, values, *scalers, dy_weight)
+            samples = replace(samples, slopes=slopes)
+        self._fit_scaled(samples)
         return self

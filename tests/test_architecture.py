@@ -25,6 +25,7 @@ BACKEND = (
 MAY_IMPORT = {
     "jets*": "jets*",
     "samples": "jets*",
+    "state": "",
     "solvers*": "jets* solvers*",
     "backends": "backends.contract backends.features backends.registry",
     "backends.__main__": "backends.registry",
@@ -40,16 +41,16 @@ MAY_IMPORT = {
     "backends.pytorch*": f"{BACKEND} backends.pytorch*",
     "backends.tensorflow*": f"{BACKEND} backends.tensorflow*",
     "chain*": "jets* chain*",
-    "calculus*": "chain* jets* calculus*",
+    "calculus*": "chain* jets* calculus* state",
     "estimator_checks": "calculus* chain* jets*",
-    "base": "calculus* chain* jets* samples",
+    "base": "calculus* chain* jets* samples state",
     "sobolev": "base chain* jets* samples",
-    "probabilistic": "base calculus* chain* jets*",
+    "probabilistic": "base calculus* chain* jets* state",
     "neural": f"{ESTIMATOR} backends sobolev",
     "bayesian*": f"{ESTIMATOR} bayesian* probabilistic sobolev",
     "spline": "base calculus* chain* jets* samples solvers*",
     "pydelt_names": "",
-    "interpolation": "base bayesian* calculus* neural pydelt_names solvers* spline",
+    "interpolation": "base bayesian* calculus* neural pydelt_names solvers* spline state",
     "__init__": "base bayesian calculus* neural spline (*)",
 }
 

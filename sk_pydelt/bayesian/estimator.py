@@ -206,7 +206,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
                 "follow it: give it more units in hidden_layers, where y oscillates the frequency "
                 "omega_0 with activation='sine', or leave all three at 'auto'.",
                 ConvergenceWarning,
-                stacklevel=5,  # where fit was called
+                stacklevel=6,  # where fit was called
             )
 
     def _predict_scaled(self, X):

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..jets import multi_indices
+from ..state import reads_one_state, snapshot
 from .evaluation import (
     Order,
     all_partials,
@@ -114,6 +115,7 @@ class Derivative:
     """
 
     def __init__(self, model: BaseEstimator, order: Order = 1) -> None:
+        model = snapshot(model)
         check_is_fitted(model)
         self.order = check_order(order, model)
         if not branches(model):  # else it may hold columns of text, which show with X
@@ -269,6 +271,7 @@ class Derivative:
         return drop_output_axis(self.model, X, values, axis)
 
 
+@reads_one_state
 def derivatives(model: BaseEstimator, X: ArrayLike, orders: Sequence[Order]) -> list[np.ndarray]:
     """Several partial derivatives from one pass through the model.
 

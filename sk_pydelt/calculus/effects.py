@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ..state import reads_one_state
 from .evaluation import all_partials, drop_output_axis, dry_run, feature_names
 from .rows import validate_rows
 
@@ -49,6 +50,7 @@ class MarginalEffects:
         return pd.DataFrame(columns, index=index)
 
 
+@reads_one_state
 def average_marginal_effects(
     model: BaseEstimator, X: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> MarginalEffects:

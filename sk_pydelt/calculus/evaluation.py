@@ -224,7 +224,7 @@ def has_output_axis(model: BaseEstimator, X: ArrayLike | Rows) -> bool:
     """
     flat = predicts_1d(model)
     if flat is None:
-        flat = np.ndim(model.predict(_safe_indexing(X, slice(0, 1)))) == 1
+        flat = np.ndim(model.predict(_safe_indexing(X, [0]))) == 1
     return not flat
 
 

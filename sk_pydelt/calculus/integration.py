@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
+from ..state import reads_one_state
 from .derivative import Derivative
 from .integral_std import integral_std
 from .quadrature import integrate_pieces, scatter
@@ -55,6 +56,7 @@ def integrate(
 ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]: ...
 
 
+@reads_one_state
 def integrate(
     model: BaseEstimator | Derivative,
     a: float,

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ..state import reads_one_state
 from .evaluation import (
     all_partials,
     check_order,
@@ -50,6 +51,7 @@ def jacobian(
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
 
+@reads_one_state
 def jacobian(
     model: BaseEstimator, X: ArrayLike, return_std: bool = False
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -90,6 +92,7 @@ def gradient(
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
 
+@reads_one_state
 def gradient(
     model: BaseEstimator, X: ArrayLike, return_std: bool = False
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -136,6 +139,7 @@ def hessian(
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
 
 
+@reads_one_state
 def hessian(
     model: BaseEstimator, X: ArrayLike, return_std: bool = False
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -160,6 +164,7 @@ def hessian(
     return drop_output_axis(model, X, found)
 
 
+@reads_one_state
 def laplacian(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Sum of the unmixed second derivatives of each output, ∇²y.
 
@@ -179,6 +184,7 @@ def laplacian(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     return drop_output_axis(model, X, np.asarray(sum(second)))
 
 
+@reads_one_state
 def divergence(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Divergence ∇·v of a vector field: the trace of its Jacobian.
 
@@ -200,6 +206,7 @@ def divergence(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     return np.trace(J, axis1=1, axis2=2)
 
 
+@reads_one_state
 def curl(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Curl ∇×v of a vector field in two or three dimensions.
 
@@ -227,6 +234,7 @@ def curl(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     return np.stack([J[:, i, j] - J[:, j, i] for i, j in pairs], axis=1)
 
 
+@reads_one_state
 def strain_rate(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Strain-rate tensor of a velocity field: the symmetric part of its Jacobian.
 
@@ -248,11 +256,13 @@ def strain_rate(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     return (J + J.swapaxes(1, 2)) / 2
 
 
+@reads_one_state
 def vorticity(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Vorticity ∇×v of a flow: `curl` under its name in fluid mechanics, (n,) in the plane."""
     return curl(model, X)
 
 
+@reads_one_state
 def directional_derivative(
     model: BaseEstimator, X: ArrayLike, direction: ArrayLike, order: int = 1
 ) -> np.ndarray:
@@ -295,6 +305,7 @@ def directional_derivative(
     return drop_output_axis(model, X, values)
 
 
+@reads_one_state
 def biharmonic(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """Laplacian of the Laplacian, ∇⁴y: the sum of ∂⁴y/∂x_i²∂x_j² over all i and j.
 
