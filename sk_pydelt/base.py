@@ -6,22 +6,18 @@ from typing import Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context, clone
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_array,
-    check_is_fitted,
-    has_fit_parameter,
-    validate_data,
-)
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import calculus
 from .chain import predicts_1d, propagate, propagate_inverse
+from .checks import check_places, check_values, check_weight
 from .jets import Jet
 from .jets.blocks import map_row_blocks
 from .samples import Samples
+from .scaling import apply, fit_scaler
 from .state import ChangesAtOnce, fits_at_once, reads_one_state
 
 __all__ = ["BaseInterpolator", "DifferentiableMixin", "validated"]
@@ -213,24 +209,21 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
 
     def _samples(self, X, y, sample_weight):
         """X (n, d), y (n, m) and the weights, checked, of the rows that count; and which do."""
-        calculus.check_places(X)
+        X, y = check_places(X), check_values(y, "y")
         X, y = validate_data(
             self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True
         )
         y = check_array(y, dtype=np.float64, order="C", ensure_2d=False, input_name="y")
-        sample_weight, kept = _check_weight(sample_weight, X)
+        sample_weight, kept = check_weight(sample_weight, X)
         self._y_ndim = y.ndim
         return X[kept], y.reshape(len(y), -1)[kept], sample_weight, kept
 
     def _scale(self, X, y, sample_weight):
         """Fit the scalers, and scale the samples."""
-        if self.x_scaler is None:
-            _refuse_vanishing_ranges(X)
-        if self.y_scaler is None or isinstance(self.y_scaler, str):
-            _refuse_extreme_units(y)
-        self.x_scaler_ = _fit_scaler(self.x_scaler, MinMaxScaler((-1, 1)), X, sample_weight)
-        self.y_scaler_ = _fit_scaler(self.y_scaler, StandardScaler(), y, sample_weight)
-        scaled = _apply(self.x_scaler_.transform, X), _apply(self.y_scaler_.transform, y)
+        default = MinMaxScaler((-1, 1)), StandardScaler()
+        self.x_scaler_ = fit_scaler(self.x_scaler, default[0], X, sample_weight, "X")
+        self.y_scaler_ = fit_scaler(self.y_scaler, default[1], y, sample_weight, "y")
+        scaled = apply(self.x_scaler_.transform, X), apply(self.y_scaler_.transform, y)
         return Samples(*scaled, sample_weight)
 
     @reads_one_state
@@ -250,8 +243,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
     def _checked(self, X):
         """X as an array (n, d) of the features that the fitted function has."""
         check_is_fitted(self)
-        calculus.check_places(X)
-        return validate_data(self, X, reset=False, dtype=np.float64, order="C")
+        return validate_data(self, check_places(X), reset=False, dtype=np.float64, order="C")
 
     def _values(self, X):
         """Values at a checked X, with as many axes as y had."""
@@ -259,8 +251,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         return y[:, 0] if self._y_ndim == 1 else y
 
     def _predict_block(self, X):
-        scaled = self._predict_scaled(_apply(self.x_scaler_.transform, X))
-        return _apply(self.y_scaler_.inverse_transform, scaled)
+        scaled = self._predict_scaled(apply(self.x_scaler_.transform, X))
+        return apply(self.y_scaler_.inverse_transform, scaled)
 
     def _each_output(self, values):
         """One number for each output (m,), or the only one where y was 1-D."""
@@ -280,59 +272,3 @@ def _(step: BaseInterpolator, jet):
 
 
 predicts_1d.register(BaseInterpolator, lambda step: step._y_ndim == 1)
-
-
-def _check_weight(sample_weight, X):
-    """The weights above zero, and their rows: a row of weight zero must not move a scaler."""
-    if sample_weight is None:
-        return None, slice(None)
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    kept = weight > 0
-    if not kept.any():
-        raise ValueError("sample_weight is zero for every sample: give at least one above zero.")
-    return weight[kept], kept
-
-
-def _refuse_vanishing_ranges(X):
-    """A range this small is a constant to MinMaxScaler, and the fit would be one too."""
-    ranges = np.ptp(X, axis=0)
-    vanishing = (ranges > 0) & (ranges < 10 * np.finfo(np.float64).eps)
-    if vanishing.any():
-        i = int(np.argmax(vanishing))
-        raise ValueError(
-            f"Feature {i} varies by {ranges[i]:.1e} only, which MinMaxScaler takes for a constant: "
-            "give it in a smaller unit."
-        )
-
-
-def _refuse_extreme_units(y):
-    """Values or differences like these have squares beyond what float64 holds."""
-    with np.errstate(over="ignore"):
-        sizes = np.stack([np.abs(y).max(axis=0), np.ptp(y, axis=0)])
-    extreme = (sizes[0] > 1e150) | (sizes[1] > 0) & (sizes[1] < 1e-150)
-    if extreme.any():
-        largest, spread = sizes[:, np.argmax(extreme)]
-        raise ValueError(
-            f"y is up to {largest:.1e} and varies by {spread:.1e}: squares of such numbers leave "
-            "the range of float64 (1e-308 to 1e308). Give y in another unit, or a y_scaler that "
-            "changes it."
-        )
-
-
-def _fit_scaler(scaler, default, data, sample_weight):
-    """A fitted clone of the scaler asked for, weighted where it can be."""
-    if scaler is None:
-        scaler = default
-    scaler = FunctionTransformer() if isinstance(scaler, str) else clone(scaler)
-    weights = {}
-    if sample_weight is not None and has_fit_parameter(scaler, "sample_weight"):
-        weights["sample_weight"] = sample_weight.copy()
-    return scaler.fit(data.copy(), **weights)
-
-
-def _apply(transform, data):
-    """Transform to a plain array, whatever container and memory layout the transformer returns.
-
-    A scaler with ``copy=False`` writes into what it is given, here as in its fit a copy.
-    """
-    return np.asarray(transform(data.copy()), dtype=np.float64, order="C")

@@ -34,6 +34,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import neural, spline
 from .base import BaseInterpolator, validated
 from .calculus import Derivative, Order
+from .checks import unmasked
 from .pydelt_names import alias, moved, takes_pydelt_names
 from .solvers.fitpack import HIGHEST_DEGREE, fit_fitpack
 from .state import reads_one_state
@@ -51,6 +52,7 @@ def _ndim(X):
 
 def _column(X):
     """The places along a curve, or a single one, as a column; 2-D X as it is."""
+    X = unmasked(X)
     return X if _ndim(X) >= 2 else np.asarray(X).reshape(-1, 1)
 
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array
 
 from .base import BaseInterpolator, validated
 from .chain import propagate
+from .checks import check_values
 from .jets import Jet
 from .samples import Slopes
 
@@ -20,7 +21,7 @@ __all__ = ["SobolevInterpolator", "scaled_slopes"]
 def _check_dy(dy, n, m, d, y_ndim):
     """Known derivatives as an array (n, m, d), with NaN where they are unknown."""
     dy = check_array(
-        dy,
+        check_values(dy, "dy"),
         dtype=np.float64,
         order="C",
         ensure_2d=False,

@@ -23,6 +23,7 @@ BACKEND = (
 
 # module: what it may import, itself never needs saying; (in brackets): only inside a function.
 MAY_IMPORT = {
+    "checks": "",
     "jets*": "jets*",
     "samples": "jets*",
     "state": "",
@@ -41,16 +42,17 @@ MAY_IMPORT = {
     "backends.pytorch*": f"{BACKEND} backends.pytorch*",
     "backends.tensorflow*": f"{BACKEND} backends.tensorflow*",
     "chain*": "jets* chain*",
-    "calculus*": "chain* jets* calculus* state",
+    "scaling": "",
+    "calculus*": "chain* checks jets* calculus* state",
     "estimator_checks": "calculus* chain* jets*",
-    "base": "calculus* chain* jets* samples state",
-    "sobolev": "base chain* jets* samples",
+    "base": "calculus* chain* checks jets* samples scaling state",
+    "sobolev": "base chain* checks jets* samples",
     "probabilistic": "base calculus* chain* jets* state",
     "neural": f"{ESTIMATOR} backends sobolev",
     "bayesian*": f"{ESTIMATOR} bayesian* probabilistic sobolev",
     "spline": "base calculus* chain* jets* samples solvers*",
     "pydelt_names": "",
-    "interpolation": "base bayesian* calculus* neural pydelt_names solvers* spline state",
+    "interpolation": "base bayesian* calculus* checks neural pydelt_names solvers* spline state",
     "__init__": "base bayesian calculus* neural spline (*)",
 }
 

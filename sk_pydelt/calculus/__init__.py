@@ -16,7 +16,6 @@ from .operators import (
     strain_rate,
     vorticity,
 )
-from .rows import check_places
 
 __all__ = [
     "BLOCK_ROWS",
@@ -25,7 +24,6 @@ __all__ = [
     "Order",
     "average_marginal_effects",
     "biharmonic",
-    "check_places",
     "curl",
     "derivatives",
     "differentiate",

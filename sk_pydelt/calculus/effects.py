@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ..checks import check_values
 from ..state import reads_one_state
 from .evaluation import all_partials, drop_output_axis, dry_run, feature_names
 from .rows import validate_rows
@@ -102,9 +103,8 @@ def average_marginal_effects(
     n = len(effects)
     if n < 2:
         raise ValueError(f"An average with a standard error needs 2 rows at least; got {n}.")
-    weight = _check_sample_weight(
-        sample_weight, effects, dtype=np.float64, ensure_non_negative=True
-    )
+    weight = check_values(sample_weight, "sample_weight")
+    weight = _check_sample_weight(weight, effects, dtype=np.float64, ensure_non_negative=True)
     total = weight.sum()
     if total == 0:
         raise ValueError("sample_weight is zero for every row: give at least one above zero.")

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
+from ..checks import unmasked
 from ..state import reads_one_state
 from .derivative import Derivative
 from .integral_std import integral_std
@@ -154,7 +155,7 @@ def integrate(
 def _limits(name, limits, most_axes):
     """Limits as an array of float64, which has one axis at most where there may be several."""
     try:
-        array = np.asarray(limits)
+        array = np.asarray(unmasked(limits))
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors of torch
         raise TypeError(f"{name} cannot be read as an array of numbers: {error}") from error
     if array.dtype.kind not in "iuf":

@@ -12,9 +12,10 @@ from sklearn.utils.validation import validate_data
 
 from ..chain import entrance
 from ..chain.rows_jet import RowsJet
+from ..checks import check_places
 from ..jets import Jet
 
-__all__ = ["Rows", "branches", "check_places", "moved", "n_features", "validate_rows"]
+__all__ = ["Rows", "branches", "moved", "n_features", "validate_rows"]
 
 
 @dataclass
@@ -55,24 +56,6 @@ def moved(directions: np.ndarray) -> np.ndarray:
     return np.asarray(directions.reshape(-1, directions.shape[-1]).any(axis=0))
 
 
-def check_places(X: ArrayLike) -> None:
-    """Raise a ValueError for X that is one-dimensional or holds dates, and say what to do."""
-    dtypes = [X.dtype] if hasattr(X, "dtype") else getattr(X, "dtypes", ())
-    if any(
-        str(dtype).startswith(("datetime", "timedelta", "Date", "Duration")) for dtype in dtypes
-    ):
-        raise ValueError(
-            "X holds dates or durations, which have no unit to differentiate by. Convert them to "
-            "numbers in the unit that you want, such as (t - t[0]) / numpy.timedelta64(1, 's')."
-        )
-    if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
-        raise ValueError(
-            "Expected 2D array, got 1D array instead. Reshape your data using X.reshape(-1, 1) if "
-            "it has a single feature or X.reshape(1, -1) if it is a single sample. The classes of "
-            "sk_pydelt.interpolation take curves and scalars as they are."
-        )
-
-
 def n_features(model: BaseEstimator) -> int:
     """Number of features of X."""
     first = entrance(model)
@@ -95,25 +78,25 @@ def validate_rows(model: BaseEstimator, X: ArrayLike | Rows) -> Rows:
     """
     if isinstance(X, Rows):
         return X
-    check_places(X)
+    source = check_places(X)
     first = entrance(model)
     apart = branches(model)  # one branch may fill in what is missing
     missing = "allow-nan" if apart or get_tags(first).input_tags.allow_nan else True
     options = {"dtype": np.float64, "order": "C", "ensure_all_finite": missing}
-    numeric = _numeric_columns(X) if apart else np.ones(1, dtype=bool)
+    numeric = _numeric_columns(source) if apart else np.ones(1, dtype=bool)
     if numeric.all():
-        values = validate_data(first, X, estimator=model, reset=False, **options)
+        values = validate_data(first, source, estimator=model, reset=False, **options)
         numeric = np.ones(_check_width(model, values), dtype=bool)
     else:
-        validate_data(first, X, reset=False, skip_check_array=True)
-        values = np.full(np.shape(X), np.nan)
-        numbers = _safe_indexing(X, np.flatnonzero(numeric), axis=1)
+        validate_data(first, source, reset=False, skip_check_array=True)
+        values = np.full((len(source), len(numeric)), np.nan)
+        numbers = _safe_indexing(source, np.flatnonzero(numeric), axis=1)
         values[:, numeric] = check_array(numbers, estimator=model, **options)
     if (incomplete := (np.isnan(values) & numeric).any(axis=1)).any():
         function = model.predict if hasattr(model, "predict") else model.transform
-        function(_safe_indexing(X, np.flatnonzero(incomplete)))  # raises where the model does
-    as_given = (hasattr(X, "columns") and apart) or not numeric.all()
-    return Rows(values, X if as_given else values, numeric)
+        function(_safe_indexing(source, np.flatnonzero(incomplete)))  # raises where the model does
+    as_given = (hasattr(source, "columns") and apart) or not numeric.all()
+    return Rows(values, source if as_given else values, numeric)
 
 
 def _check_width(model, values):
