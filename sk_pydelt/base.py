@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import calculus
+from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import predicts_1d, propagate, propagate_inverse
 from .checks import check_places, check_values, check_weight
 from .jets import Jet
@@ -247,12 +248,16 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
 
     def _values(self, X):
         """Values at a checked X, with as many axes as y had."""
-        y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
+        with without_overflow_warnings():
+            y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
+        require_numbers(y, X, lambda row, places: self._predict_block(places))
         return y[:, 0] if self._y_ndim == 1 else y
 
     def _predict_block(self, X):
         scaled = self._predict_scaled(apply(self.x_scaler_.transform, X))
-        return apply(self.y_scaler_.inverse_transform, scaled)
+        known = np.isfinite(scaled).all(axis=1, keepdims=True)  # no transformer takes others
+        values = apply(self.y_scaler_.inverse_transform, np.where(known, scaled, 0.0))
+        return values if known.all() else np.where(known, values, np.nan)
 
     def _each_output(self, values):
         """One number for each output (m,), or the only one where y was 1-D."""

@@ -10,10 +10,12 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from .base import BaseInterpolator
 from .calculus.evaluation import Order, check_one_spread, check_order
+from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import propagate, propagate_cov, propagate_std, propagate_sum_std
 from .chain.target import output_factors
 from .jets import Jet
@@ -174,7 +176,9 @@ class ProbabilisticInterpolator(BaseInterpolator):
         def block(rows):
             return propagate_std(self, Jet.variables(rows, 0), function)
 
-        std = map_row_blocks(block, places, BLOCK_ROWS)
+        with without_overflow_warnings():
+            std = map_row_blocks(block, places, BLOCK_ROWS)
+        require_numbers(std, places, lambda row, near: block(near))
         return values, std[:, 0] if self._y_ndim == 1 else std
 
     @reads_one_state
@@ -206,10 +210,16 @@ class ProbabilisticInterpolator(BaseInterpolator):
         Raises
         ------
         ValueError
-            An order that does not fit the features.
+            An order that does not fit the features; `n_samples` that is no whole number >= 0.
         TypeError
             A `y_scaler` that does more than scale and shift each output alone.
         """
+        constraints = {
+            "n_samples": [Interval(Integral, 0, None, closed="left")],
+            "random_state": ["random_state"],
+        }
+        asked = {"n_samples": n_samples, "random_state": random_state}
+        validate_parameter_constraints(constraints, asked, "sample")
         places, index = self._checked(X), self._index(order)
         first = _mixture(self, Jet.variables(places[:1], sum(index)), index)
         draws = _draws(first, n_samples, check_random_state(random_state))

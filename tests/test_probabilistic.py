@@ -339,3 +339,24 @@ def test_rows_in_several_blocks():
     jet, sums = Jet.variables(rows, 0), np.full((1, 720), 1 / 720)
     found = propagate_sum_std(model, jet, (0, 0, 0), sums)[0]
     assert_allclose(found, np.sqrt(cov.mean(axis=(0, 1))), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_samples": 1.5}, "'n_samples' parameter of sample must be an int"),
+        ({"n_samples": -1}, "'n_samples' parameter of sample must be an int"),
+        ({"random_state": "a"}, "'random_state' parameter of sample must be"),
+        ({"order": -1}, "order must be a whole number >= 1"),
+        ({"order": 171}, "order is too high for float64"),
+    ],
+)
+def test_arguments_of_sample(options, message):
+    with pytest.raises(ValueError, match=message):
+        BayesianLine().fit(X[:, :1], y).sample(X[:, :1], **options)
+
+
+def test_an_order_in_a_tuple_is_that_of_the_one_feature():
+    model = BayesianLine().fit(X[:, :1], y)
+    draws = [model.sample(X[:, :1], order=order, random_state=0) for order in (1, (1,), [1])]
+    assert_allclose(draws[1:], [draws[0]] * 2, rtol=0)

@@ -1,13 +1,12 @@
 """`differentiate`, and the `Derivative` that it returns."""
 
 import copy
-from collections.abc import Sequence
-from typing import Literal, overload
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from ..jets import multi_indices
 from ..state import reads_one_state, snapshot
@@ -16,6 +15,8 @@ from .evaluation import (
     all_partials,
     check_one_spread,
     check_order,
+    check_products,
+    check_tensor_size,
     drop_output_axis,
     dry_run,
     evaluate,
@@ -28,7 +29,7 @@ from .evaluation import (
     tensor_std,
 )
 from .frames import check_container, make_frame
-from .rows import branches, n_features, validate_rows
+from .rows import branches, n_features, require_fitted, validate_rows
 
 __all__ = ["Derivative", "derivatives", "differentiate"]
 
@@ -55,7 +56,8 @@ def differentiate(model: BaseEstimator, order: Order = 1) -> "Derivative":
     ------
     ValueError
         The order is not a positive whole number, or a tuple of another length than the
-        number of features, or names a feature that the model does not have.
+        number of features, or names a feature that the model does not have. It is above 170, where
+        factorials leave float64, or of more derivatives than can be held.
     TypeError
         A step of the model has no rule of differentiation. (Where a `ColumnTransformer` comes
         first this is found when the derivative is called, for it depends on what is text.)
@@ -116,8 +118,10 @@ class Derivative:
 
     def __init__(self, model: BaseEstimator, order: Order = 1) -> None:
         model = snapshot(model)
-        check_is_fitted(model)
+        require_fitted(model)
         self.order = check_order(order, model)
+        if isinstance(self.order, int):
+            check_tensor_size(self.order, n_features(model))
         if not branches(model):  # else it may hold columns of text, which show with X
             self._dry_run(model)
         self.model = copy.deepcopy(model)
@@ -207,7 +211,9 @@ class Derivative:
         found = self._present(X, rows, self._values(rows))
         if return_std:
             return found, self._present(X, rows, self._deviations(rows))
-        return (found, self._arrayed(X, self._covariances(rows), 2)) if return_cov else found
+        if not return_cov:
+            return found
+        return found, drop_output_axis(self.model, X, self._covariances(rows), 2)
 
     def set_output(self, *, transform: str | None = None) -> "Derivative":
         """Choose what a call returns, as scikit-learn's transformers do.
@@ -227,6 +233,13 @@ class Derivative:
             self._container = check_container(transform)
         return self
 
+    @property
+    def _index(self):
+        """The one partial asked for, an order for each feature; None where all of an order are."""
+        if isinstance(self.order, tuple):
+            return self.order
+        return (self.order,) if n_features(self.model) == 1 else None
+
     def _dry_run(self, model, numeric=None):
         moving = self.order if isinstance(self.order, tuple) else None
         dry_run(model, np.sum(self.order), numeric, moving)
@@ -234,41 +247,35 @@ class Derivative:
     def _values(self, rows):
         if branches(self.model):
             self._dry_run(self.model, rows.numeric)
-        if isinstance(self.order, tuple):
-            return mixed_partial(self.model, rows, self.order)
+        if (index := self._index) is not None:
+            return mixed_partial(self.model, rows, index)
         return all_partials(self.model, rows, self.order)
 
     def _deviations(self, rows):
-        if isinstance(self.order, tuple):
-            return partial_std(self.model, rows, self.order)
+        if (index := self._index) is not None:
+            return partial_std(self.model, rows, index)
         return tensor_std(self.model, rows, self.order)
 
     def _covariances(self, rows):
-        if isinstance(self.order, tuple):
-            return partial_cov(self.model, rows, self.order)
+        if (index := self._index) is not None:
+            return partial_cov(self.model, rows, index)
         return tensor_cov(self.model, rows, self.order)
 
     def _present(self, X, rows, values):
         """Values with all their axes as the caller wants them: few axes, or a frame."""
         container = getattr(self, "_container", "default")
         if container == "default":
-            return self._arrayed(X, values, 1)
+            return drop_output_axis(self.model, X, values)
         d = n_features(self.model)
-        if isinstance(self.order, int):
+        if (index := self._index) is None:
             text = ~rows.numeric
             alphas = [a for a in multi_indices(d, self.order) if not np.any(np.array(a)[text])]
             entries = [tuple(i for i, a in enumerate(alpha) for _ in range(a)) for alpha in alphas]
             values = np.stack([values[(slice(None), slice(None), *e)] for e in entries], axis=-1)
         else:
-            alphas, values = [self.order], values[..., None]
+            alphas, values = [index], values[..., None]
         names, one_output = feature_names(self.model), not has_output_axis(self.model, X)
         return make_frame(container, X, values, alphas, names, one_output)
-
-    def _arrayed(self, X, values, axis):
-        """Values without the axes of one feature, and that of the outputs where y was 1-D."""
-        if isinstance(self.order, int) and n_features(self.model) == 1:
-            values = values.reshape(values.shape[: axis + 1])
-        return drop_output_axis(self.model, X, values, axis)
 
 
 @reads_one_state
@@ -306,17 +313,18 @@ def derivatives(model: BaseEstimator, X: ArrayLike, orders: Sequence[Order]) -> 
     >>> (u_t - 0.1 * u_xx).round(2)
     array([-0.])
     """
-    check_is_fitted(model)
-    checked = [check_order(order, model) for order in orders]
-    partials = [order for order in checked if isinstance(order, tuple)]
-    if not partials or len(partials) < len(checked):
+    require_fitted(model)
+    listed = isinstance(orders, Iterable) and not isinstance(orders, str | dict)
+    partials: Any = [check_order(order, model) for order in orders] if listed else []
+    if not partials or any(isinstance(order, int) for order in partials):
         raise ValueError(
             "orders must list at least one mixed partial derivative, each one order for each "
-            f"feature, such as [(1, 0), (0, 2)]; got {checked!r}."
+            f"feature, such as [(1, 0), (0, 2)]; got {orders!r}."
         )
     active = np.flatnonzero(np.sum(partials, axis=0))
     indices = [tuple(order[i] for i in active) for order in partials]
     top = max(map(sum, indices))
+    check_products(np.max(partials, axis=0), top)
     rows = validate_rows(model, X)
     dry_run(model, top, rows.numeric, np.sum(partials, axis=0))
     directions = np.eye(len(partials[0]))[active]

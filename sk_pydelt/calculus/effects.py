@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 
 from ..checks import check_values
 from ..state import reads_one_state
 from .evaluation import all_partials, drop_output_axis, dry_run, feature_names
-from .rows import validate_rows
+from .rows import require_fitted, validate_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ def average_marginal_effects(
     >>> print(f"{effects.average[0]:.2f} ± {effects.standard_error[0]:.2f}")
     1.23 ± 0.38
     """
-    check_is_fitted(model)
+    require_fitted(model)
     rows = validate_rows(model, X)
     dry_run(model, 1, rows.numeric)
     effects = drop_output_axis(model, X, all_partials(model, rows, 1))[..., rows.numeric]
@@ -105,9 +105,10 @@ def average_marginal_effects(
         raise ValueError(f"An average with a standard error needs 2 rows at least; got {n}.")
     weight = check_values(sample_weight, "sample_weight")
     weight = _check_sample_weight(weight, effects, dtype=np.float64, ensure_non_negative=True)
-    total = weight.sum()
-    if total == 0:
+    if not weight.any():
         raise ValueError("sample_weight is zero for every row: give at least one above zero.")
+    weight = weight / weight.max()  # squares of theirs are summed
+    total = weight.sum()
     average = np.tensordot(weight, effects, axes=1) / total
     squares = np.tensordot(weight**2, (effects - average) ** 2, axes=1)
     error = np.sqrt(n / (n - 1) * squares) / total

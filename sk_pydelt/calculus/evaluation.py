@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from math import comb, lgamma, log
 from numbers import Integral
 from typing import Any
 
@@ -13,7 +14,8 @@ from sklearn.utils import _safe_indexing
 from ..chain import entrance, predicts_1d, propagate, propagate_cov, propagate_std
 from ..chain.rows_jet import RowsJet
 from ..jets import Jet, multi_indices
-from ..jets.blocks import map_row_blocks
+from ..jets.blocks import map_row_blocks, rows_within
+from .reach import require_numbers, without_overflow_warnings
 from .rows import Rows, moved, n_features, validate_rows
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "all_partials",
     "check_one_spread",
     "check_order",
+    "check_products",
+    "check_tensor_size",
     "drop_output_axis",
     "dry_run",
     "evaluate",
@@ -37,6 +41,9 @@ __all__ = [
 Order = int | Sequence[int] | Mapping[str, int]  # of all derivatives, or by each feature
 
 BLOCK_ROWS = 512  # a block's jets stay in the processor's cache; measured in benchmarks/
+BLOCK_TERMS = 2**16  # rows times terms of a jet held at a time
+MAX_ENTRIES = 10**6  # of a tensor of derivatives, for each row and output
+MAX_PRODUCTS = 5 * 10**6  # of Taylor coefficients, where two jets are multiplied
 
 
 def feature_names(model: BaseEstimator) -> list[str]:
@@ -65,6 +72,11 @@ def check_order(order: Order, model: BaseEstimator) -> int | tuple[int, ...]:
             "order must be a whole number >= 1, or one whole number >= 0 for each feature with at "
             f"least one above 0; got {asked!r}. For the function itself, use predict."
         )
+    if _log_factorials(orders) > log(np.finfo(np.float64).max):
+        raise ValueError(
+            f"order is too high for float64, whose largest factorial is 170!: a derivative is a "
+            f"Taylor coefficient times the factorials of its orders; got {asked!r}."
+        )
     if not several:
         return int(asked)
     if len(orders) != n_features(model):
@@ -72,7 +84,34 @@ def check_order(order: Order, model: BaseEstimator) -> int | tuple[int, ...]:
             f"order has {len(orders)} entries, but the model was fitted with {n_features(model)} "
             f"features: give one order for each feature; got {asked!r}."
         )
+    check_products(orders, sum(orders))
     return tuple(map(int, orders))
+
+
+def _log_factorials(orders):
+    return sum(lgamma(min(k, 10**6) + 1) for k in orders)
+
+
+def check_products(orders: Sequence[int] | np.ndarray, top: int) -> None:
+    """Raise a ValueError where jets to order `top`, by features of orders > 0, are too large."""
+    q = sum(k > 0 for k in orders)
+    if (n_products := comb(2 * q + top, top)) > MAX_PRODUCTS:
+        raise ValueError(
+            f"Order {top} by {q} features together takes all derivatives up to that order, and "
+            f"{n_products:.0e} products of them; {MAX_PRODUCTS:,} are the most. Ask for a lower "
+            "order, or for one by fewer features."
+        )
+
+
+def check_tensor_size(order: int, d: int) -> None:
+    """Raise a ValueError where the tensor of all derivatives of an order has too many entries."""
+    if order > 1 and d**order > MAX_ENTRIES:
+        one = (order, *(0,) * (d - 1)) if d <= 8 else f"({order}, 0, ..., 0)"
+        raise ValueError(
+            f"There are {d}^{order} derivatives of order {order} by {d} features, for each row and "
+            f"output; {MAX_ENTRIES:,} are the most. Ask for those that you need, each as one "
+            f"order for each feature, such as order={one}, or for several with derivatives."
+        )
 
 
 def _named_orders(order, model):
@@ -94,6 +133,7 @@ def dry_run(
 ) -> Jet:
     """Propagate a jet without rows: rules warn, or say what they can't do, and outputs show.
 
+    It has one variable, for no rule asks how many there are.
     Of the features, those that are `numeric` hold numbers (None: all), and those that are `moving`
     are differentiated (None: those that hold numbers).
     """
@@ -101,7 +141,7 @@ def dry_run(
     numeric = np.ones(d, dtype=bool) if numeric is None else numeric
     moving = numeric if moving is None else np.asarray(moving, dtype=bool)
     _require_numbers(model, numeric, moving)
-    jet = Jet.variables(np.empty((0, d)), int(order), np.eye(d)[moving])
+    jet = Jet.variables(np.empty((0, d)), int(order), moving[None].astype(np.float64))
     return propagate(model, RowsJet(jet, None, moving, numeric))
 
 
@@ -120,7 +160,16 @@ def map_jets(
     def block(part):
         return function(rows.jet(part, order, directions))
 
-    return map_row_blocks(block, range(len(rows.values)), BLOCK_ROWS)
+    def near(row, places):
+        lines = directions[:, [row]] if directions.ndim == 3 else directions
+        moved_row = Rows(places, places, rows.numeric)
+        return function(moved_row.jet(range(1), order, lines))
+
+    n_terms = comb(len(directions) + order, order)
+    block_rows = min(BLOCK_ROWS, rows_within(n_terms, BLOCK_TERMS))
+    with without_overflow_warnings():
+        found = map_row_blocks(block, range(len(rows.values)), block_rows)
+    return require_numbers(found, rows.values, near)
 
 
 def _require_numbers(model, numeric, moving):
@@ -147,6 +196,7 @@ def evaluate(
 def all_partials(model: BaseEstimator, X: ArrayLike | Rows, order: int) -> np.ndarray:
     """All derivatives of one order: (n, m, d, ..., d)."""
     rows = validate_rows(model, X)
+    check_tensor_size(order, len(rows.numeric))
     found = evaluate(model, rows, order, lambda jet: jet.tensor(order))
     return _among_all(found, rows.numeric, order)
 

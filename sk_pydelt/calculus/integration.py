@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
-from sklearn.utils.validation import check_is_fitted
 
 from ..checks import unmasked
 from ..state import reads_one_state
 from .derivative import Derivative
 from .integral_std import integral_std
 from .quadrature import integrate_pieces, scatter
-from .rows import n_features
+from .rows import n_features, require_fitted
 
 __all__ = ["integrate"]
 
@@ -183,7 +182,7 @@ def _curve(model):
     """The function of an array of places (k,) that is to be integrated."""
     derivative = isinstance(model, Derivative)
     estimator = model.model if derivative else model
-    check_is_fitted(estimator)
+    require_fitted(estimator)
     if n_features(estimator) != 1:
         raise ValueError(
             f"integrate takes a function of one feature; this model has {n_features(estimator)}."

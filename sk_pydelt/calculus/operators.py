@@ -6,7 +6,7 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array
 
 from ..checks import check_values
 from ..state import reads_one_state
@@ -18,7 +18,7 @@ from .evaluation import (
     evaluate,
     tensor_std,
 )
-from .rows import Rows, n_features, validate_rows
+from .rows import Rows, n_features, require_fitted, validate_rows
 
 __all__ = [
     "biharmonic",
@@ -291,7 +291,7 @@ def directional_derivative(
     >>> directional_derivative(model, [[0, 0]], [1, 1]).round(6)
     array([5.])
     """
-    check_is_fitted(model)
+    require_fitted(model)
     if isinstance(check_order(order, model), tuple):
         raise ValueError(f"order must be a whole number >= 1; got {order!r}.")
     rows = _enter(model, X, order)
@@ -337,7 +337,7 @@ def _enter(model, X, order, allowed=None, rule="") -> Rows:
     Where the model has outputs and features in numbers that are not `allowed`, it is a ValueError
     that says the `rule`.
     """
-    check_is_fitted(model)
+    require_fitted(model)
     rows = validate_rows(model, X)
     m, d = dry_run(model, order, rows.numeric).value.shape[1], n_features(model)
     if allowed is not None and not allowed(m, d):

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array, get_tags
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _is_fitted, check_is_fitted, validate_data
 
 from ..chain import entrance
 from ..chain.rows_jet import RowsJet
 from ..checks import check_places
 from ..jets import Jet
 
-__all__ = ["Rows", "branches", "moved", "n_features", "validate_rows"]
+__all__ = ["Rows", "branches", "moved", "n_features", "require_fitted", "validate_rows"]
 
 
 @dataclass
@@ -54,6 +56,23 @@ class Rows:
 def moved(directions: np.ndarray) -> np.ndarray:
     """Which columns directions (q, d) or (q, n, d) move at all."""
     return np.asarray(directions.reshape(-1, directions.shape[-1]).any(axis=0))
+
+
+def require_fitted(model: BaseEstimator) -> None:
+    """Raise a NotFittedError for a model, or a step of one, that is not fitted.
+
+    scikit-learn lets a Gaussian process pass, which predicts its prior without a fit.
+    """
+    check_is_fitted(model)
+    if isinstance(model, Pipeline):
+        for _, step in model.steps:
+            if step not in (None, "passthrough"):
+                require_fitted(step)
+    elif hasattr(model, "predict") and not get_tags(model).requires_fit and not _is_fitted(model):
+        raise NotFittedError(
+            f"This {type(model).__name__} instance is not fitted yet: there is no function to "
+            "differentiate or integrate. Call 'fit' with samples first."
+        )
 
 
 def n_features(model: BaseEstimator) -> int:

@@ -211,6 +211,11 @@ def _both_arguments(jet, index):
 def _in_twice_the_variables(jet, index, side):
     """The jet as a function of the first or second half of twice as many variables."""
     q, order = jet.n_variables, 2 * sum(index)
+    if order > 170:
+        raise ValueError(
+            "The spread of a Gaussian process's derivative comes from derivatives of its kernel of "
+            f"twice the order, and above 170 factorials leave float64; got order {sum(index)}."
+        )
     parts = []
     for k, part in enumerate(jet.parts[: sum(index) + 1]):
         position = {alpha: i for i, alpha in enumerate(multi_indices(2 * q, k))}

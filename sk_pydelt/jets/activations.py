@@ -3,17 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi, sqrt
+from typing import Any
 
 from .jet import Jet, solve
 from .namespace import namespace, special_functions
 from .parts import product_part, square_part
 
-__all__ = ["ACTIVATIONS", "RATIONAL_DENOMINATOR", "RATIONAL_NUMERATOR", "Activation"]
+__all__ = [
+    "ACTIVATIONS",
+    "RATIONAL_DENOMINATOR",
+    "RATIONAL_NUMERATOR",
+    "Activation",
+    "rational",
+]
 
 # The type (3, 2) rational function nearest to ReLU on [-1, 1], highest power first
 # (Boullé, Nakatsukasa & Townsend 2020, "Rational neural networks").
 RATIONAL_NUMERATOR = (1.1915, 1.5957, 0.5, 0.0218)
 RATIONAL_DENOMINATOR = (2.383, 0.0, 1.0)
+POLE = RATIONAL_DENOMINATOR[0]
+SLOPE, OFFSET = RATIONAL_NUMERATOR[0] / POLE, RATIONAL_NUMERATOR[1] / POLE  # division with ...
+REST = RATIONAL_NUMERATOR[2] - SLOPE, RATIONAL_NUMERATOR[3] - OFFSET  # ... remainder
 
 
 def _relu(z: Jet) -> Jet:
@@ -102,16 +112,17 @@ def _mish(z: Jet) -> Jet:
     return z * _tanh(_softplus(z))
 
 
-def _horner(coefficients, z):
-    """A polynomial, highest power first, of a jet or an array."""
-    result = coefficients[0]
-    for coefficient in coefficients[1:]:
-        result = result * z + coefficient
-    return result
+def rational(z: Any) -> Any:
+    """The rational activation of an array, a tensor or a jet: a line, and what fades far away.
+
+    So neither a large z nor its square, which may overflow, leaves the quotient of two infinities.
+    """
+    square = z.square() if isinstance(z, Jet) else z * z
+    return z * SLOPE + OFFSET + _rest(z) / (square * POLE + 1.0)
 
 
-def _rational(z: Jet) -> Jet:
-    return _horner(RATIONAL_NUMERATOR, z) / _horner(RATIONAL_DENOMINATOR, z)
+def _rest(z):
+    return z * REST[0] + REST[1]
 
 
 def _identity(z: Jet) -> Jet:
@@ -162,9 +173,8 @@ def _mish_derivative(z, h):
 
 
 def _rational_derivative(z, h):
-    a, b, c, _ = RATIONAL_NUMERATOR
-    p, _, q = RATIONAL_DENOMINATOR
-    return (_horner((3 * a, 2 * b, c), z) - z * h * (2 * p)) / (z.square() * p + q)
+    below = z.square() * POLE + 1.0
+    return (REST[0] - z * (_rest(z) / below) * (2 * POLE)) / below + SLOPE
 
 
 def _identity_derivative(z, h):
@@ -206,6 +216,6 @@ ACTIVATIONS = {
     "softplus": Activation("Softplus", "softplus", _softplus, _softplus_derivative),
     "elu": Activation("ELU", "elu", _elu, _elu_derivative),
     "mish": Activation("Mish", "mish", _mish, _mish_derivative),
-    "rational": Activation("Rational", "rational", _rational, _rational_derivative),
+    "rational": Activation("Rational", "rational", rational, _rational_derivative),
     "identity": Activation("Identity", "linear", _identity, _identity_derivative),
 }

@@ -5,6 +5,8 @@ from itertools import combinations_with_replacement
 from math import factorial, prod
 from typing import Any
 
+import numpy as np
+
 from .namespace import namespace
 
 __all__ = [
@@ -46,15 +48,23 @@ def _factor_pairs(n_variables, left, right):
     return tuple(map(tuple, pairs))
 
 
-@lru_cache(maxsize=256)
-def tensor_table(n_variables: int, degree: int) -> tuple[list[int], list[int]]:
+@lru_cache(maxsize=32)
+def tensor_table(n_variables: int, degree: int) -> tuple[np.ndarray, np.ndarray]:
     """Position and factorial of the multi-index behind each entry of a full derivative tensor."""
-    position = positions(n_variables, degree)
-    entries: list[tuple[int, ...]] = [()]
-    for _ in range(degree):
-        entries = [(*entry, i) for entry in entries for i in range(n_variables)]
-    alphas = [tuple(entry.count(i) for i in range(n_variables)) for entry in entries]
-    return [position[alpha] for alpha in alphas], [prod(map(factorial, alpha)) for alpha in alphas]
+    places = np.zeros(1, dtype=np.int64)
+    for k in range(degree):
+        places = _successors(n_variables, k)[places].ravel()
+    alphas = multi_indices(n_variables, degree)
+    return places, np.array([float(prod(map(factorial, alpha))) for alpha in alphas])[places]
+
+
+def _successors(n_variables, degree):
+    """Where each multi-index stands once it is raised in each variable: (n_terms, n_variables)."""
+    position = positions(n_variables, degree + 1)
+    alphas = np.array(multi_indices(n_variables, degree), dtype=int).reshape(-1, n_variables)
+    raised = alphas[:, None] + np.eye(n_variables, dtype=int)
+    found = [position[tuple(alpha)] for alpha in raised.reshape(-1, n_variables).tolist()]
+    return np.array(found, dtype=np.int64).reshape(-1, n_variables)
 
 
 def _add_product(total, scale, a, b):

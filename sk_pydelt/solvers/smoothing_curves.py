@@ -252,7 +252,7 @@ def _natural_curve(x, fitted, gamma, m):
     A = vstack([values, slopes / size], format="csc")
     equations = block_array([[SLACK * eye_array(A.shape[0]), A], [A.T, None]], format="csc")
     known = np.vstack([fitted, rough / size, np.zeros((A.shape[1], fitted.shape[1]))])
-    return BSpline(knots, splu(equations).solve(known)[A.shape[0] :], 2 * m - 1)
+    return NaturalSpline(knots, splu(equations).solve(known)[A.shape[0] :], 2 * m - 1)
 
 
 def _derivative(knots, m):
@@ -263,6 +263,30 @@ def _derivative(knots, m):
         spans = knots[degree:] - knots[:-degree]
         matrix = diags_array(degree / spans) @ (matrix[1:] - matrix[:-1])
     return matrix
+
+
+class NaturalSpline(BSpline):
+    """A spline of degree 2m - 1 that goes on beyond its knots as a polynomial of degree m - 1.
+
+    What rounding leaves of the higher powers would drown it far away.
+    """
+
+    def __call__(self, x: np.ndarray, nu: int = 0, extrapolate: bool | None = None) -> np.ndarray:
+        """The derivatives of order nu at x (n,): shape (n, q)."""
+        places = np.asarray(x, dtype=np.float64)
+        nearest = np.clip(places, self.t[0], self.t[-1])
+        values = super().__call__(nearest, nu, extrapolate)
+        beyond = places != nearest
+        if beyond.any():
+            values[beyond] = self._polynomial(nearest[beyond], (places - nearest)[beyond], nu)
+        return values
+
+    def _polynomial(self, end, way, nu):
+        """The derivatives of order nu some way (n,) from an end (n,), by Horner's scheme."""
+        found = np.zeros((len(end), *self.c.shape[1:]))
+        for j in reversed(range(nu, (self.k + 1) // 2)):
+            found = found * way[:, None] / (j - nu + 1) + super().__call__(end, j)
+        return found
 
 
 class SplineColumns:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ...jets import Jet
-from ...jets.activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
+from ...jets.activations import ACTIVATIONS, rational
 from ...jets.perceptron import Dense, initial_layers, normalised, propagate
 
 __all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
@@ -31,14 +31,7 @@ class Rational(nn.Module):
     """A ratio of polynomials (Boullé, Nakatsukasa & Townsend 2020), with fixed coefficients."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return _polynomial(RATIONAL_NUMERATOR, z) / _polynomial(RATIONAL_DENOMINATOR, z)
-
-
-def _polynomial(coefficients, z):
-    result = coefficients[0] * z + coefficients[1]
-    for coefficient in coefficients[2:]:
-        result = result * z + coefficient
-    return result
+        return rational(z)
 
 
 class Dropout(nn.Module):

@@ -75,14 +75,16 @@ class UserModule(NetKind):
         exponents = [a for k in range(jet.degree + 1) for a in multi_indices(q, k)]
         powers = torch.tensor(exponents, dtype=jet.value.dtype, device=jet.value.device)
         coefficients = torch.cat(jet.parts).movedim(1, 0)  # (n, n_terms, p)
+        order = jet.order
         if n == 0:  # a module need not take an empty batch, and vmap does not: a row to be dropped
             coefficients = coefficients.new_zeros((1, *coefficients.shape[1:]))
+            order = min(order, 1)  # shows whether the module can be differentiated
 
         def row(coefficient, t):
             return module((torch.prod(t**powers, dim=1) @ coefficient)[None])[0]
 
         functions = [row]
-        for _ in range(jet.order):
+        for _ in range(order):
             functions.append(torch.func.jacfwd(functions[-1], argnums=1))
         t = torch.zeros(q, dtype=jet.value.dtype, device=jet.value.device)
         parts = []

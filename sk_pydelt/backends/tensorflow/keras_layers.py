@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ...jets.activations import ACTIVATIONS, RATIONAL_DENOMINATOR, RATIONAL_NUMERATOR
+from ...jets import activations
+from ...jets.activations import ACTIVATIONS
 from .framework import keras
 
 __all__ = ["Dropout", "activation_function", "gelu", "rational", "sine"]
@@ -20,7 +21,7 @@ def sine(z: Any) -> Any:
 @keras.saving.register_keras_serializable("sk_pydelt")
 def rational(z: Any) -> Any:
     """A ratio of polynomials (Boullé, Nakatsukasa & Townsend 2020), with fixed coefficients."""
-    return _polynomial(RATIONAL_NUMERATOR, z) / _polynomial(RATIONAL_DENOMINATOR, z)
+    return activations.rational(z)
 
 
 @keras.saving.register_keras_serializable("sk_pydelt")
@@ -48,13 +49,6 @@ class Dropout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate, "seed": self.seed}
-
-
-def _polynomial(coefficients, z):
-    result = coefficients[0] * z + coefficients[1]
-    for coefficient in coefficients[2:]:
-        result = result * z + coefficient
-    return result
 
 
 def activation_function(name: str) -> Callable:
