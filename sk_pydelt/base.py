@@ -15,6 +15,7 @@ from . import calculus
 from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import predicts_1d, propagate, propagate_inverse
 from .checks import check_places, check_values, check_weight
+from .explained import warn_of_constants
 from .jets import Jet
 from .jets.blocks import map_row_blocks
 from .samples import Samples
@@ -206,6 +207,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         """
         X, y, sample_weight, _ = self._samples(X, y, sample_weight)
         self._fit_scaled(self._scale(X, y, sample_weight))
+        self._warn_of_constants(X, y, sample_weight)
         return self
 
     def _samples(self, X, y, sample_weight):
@@ -252,6 +254,14 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
             y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
         require_numbers(y, X, lambda row, places: self._predict_block(places))
         return y[:, 0] if self._y_ndim == 1 else y
+
+    def _warn_of_constants(self, X, y, sample_weight):
+        """Say so where the fit is hardly more than a constant, at its checked samples (n, m)."""
+        warn_of_constants(y, self._values(X).reshape(y.shape), sample_weight, self._advice())
+
+    def _advice(self) -> str:
+        """What to try where the fit explains nothing, though y depends on X."""
+        return "give it other parameters"
 
     def _predict_block(self, X):
         scaled = self._predict_scaled(apply(self.x_scaler_.transform, X))

@@ -337,20 +337,21 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         self
         """
         _refuse_windows(sample_weight)
-        X = _column(X)
-        super().fit(X, y, sample_weight)  # checks everything
-        if self.smoothing and not self._is_fitpacks(self.n_features_in_):
-            fitted = self._smooth_to(self.smoothing, X, y, sample_weight)
-            self.__dict__.update(vars(fitted) | self.get_params(deep=False))
-        return self
+        return super().fit(_column(X), y, sample_weight)
 
     def _is_fitpacks(self, n_features):
         smoothed = self.smoothing or (self.smoothing is None and self.degree % 2 == 0)
         return smoothed and n_features == 1 and self.degree <= HIGHEST_DEGREE
 
     def _fit_scaled(self, samples):
-        if not self._is_fitpacks(samples.X.shape[1]):
-            return super()._fit_scaled(samples)
+        if self._is_fitpacks(samples.X.shape[1]):
+            self._fit_by_fitpack(samples)
+        elif self.smoothing:
+            self._take(*self._smoothed(samples))
+        else:
+            super()._fit_scaled(samples)
+
+    def _fit_by_fitpack(self, samples):
         unit, automatic = self._unit(samples.y), self.smoothing is None
         s = self._automatic_bounds(samples) if automatic else self.smoothing / unit**2
         X, y, weight = spline.merge_repeated(samples.X, samples.y, samples.weight)
@@ -370,24 +371,21 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
 
     def _automatic_bounds(self, samples):
         """The sums of squared residuals of the automatic spline of a degree above."""
-        above = spline.SplineInterpolator(None, self.degree + 1, "passthrough", "passthrough")
-        above.fit(samples.X, samples.y, samples.weight)
-        return _weighted_squares(samples.y - above.predict(samples.X), samples.weight)
+        above, *_ = spline.fit_spline(samples, self.degree + 1, None)
+        residuals = samples.y - spline.spline_values(above, samples.X)
+        return _weighted_squares(residuals, samples.weight)
 
-    def _smooth_to(self, s, X, y, sample_weight):
+    def _smoothed(self, samples):
         """The strict spline whose squared residuals add up to s, found by its λ."""
-        y = np.asarray(y, dtype=float)
-        weight = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        fitted = spline.SplineInterpolator(None, self.degree, self.x_scaler, self.y_scaler)
+        y = self.y_scaler_.inverse_transform(samples.y)
+        tried = {}
 
         def excess(log_lambda):
-            fitted.set_params(smoothing=10**log_lambda).fit(X, y, sample_weight)
-            squares = ((y - fitted.predict(X)) ** 2).reshape(len(y), -1).mean(axis=1)
-            return np.sum(weight * squares) - s
+            found = tried["last"] = spline.fit_spline(samples, self.degree, 10**log_lambda)
+            values = self.y_scaler_.inverse_transform(spline.spline_values(found[0], samples.X))
+            return _weighted_squares(y - values, samples.weight).mean() - self.smoothing
 
         low, high = LOG_LAMBDA
-        if excess(low) >= 0:
-            return fitted
-        if excess(high) > 0:
+        if excess(low) < 0 < excess(high):
             excess(brentq(excess, low, high, xtol=1e-9))
-        return fitted
+        return tried["last"]

@@ -150,4 +150,5 @@ class SobolevInterpolator(BaseInterpolator):
             slopes = scaled_slopes(known, places, values, *scalers, dy_weight)
             samples = replace(samples, slopes=slopes)
         self._fit_scaled(samples)
+        self._warn_of_constants(places, values, weight)
         return self

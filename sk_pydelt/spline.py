@@ -4,6 +4,7 @@ from functools import reduce
 from math import comb, factorial
 from numbers import Integral, Real
 from operator import add
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,11 +14,18 @@ from sklearn.utils._param_validation import Interval
 from .base import BaseInterpolator
 from .jets import Jet
 from .jets.blocks import in_row_blocks
+from .samples import Samples
 from .solvers.smoothing_choice import resolution
 from .solvers.smoothing_curves import fit_curve
 from .solvers.smoothing_surfaces import fit_surface, kernel_factor, monomials
 
-__all__ = ["PolyharmonicSpline", "SplineInterpolator", "merge_repeated"]
+__all__ = [
+    "PolyharmonicSpline",
+    "SplineInterpolator",
+    "fit_spline",
+    "merge_repeated",
+    "spline_values",
+]
 
 SAME_PLACE = 1e-10  # of a feature's range: closer values are one place, apart by rounding
 HIGHEST_SMOOTHED = 11  # degree of a curve: its values are right to some 1e-4 of their spread
@@ -122,6 +130,33 @@ class PolyharmonicSpline:
         from_origin = [column - x for column, x in zip(columns, self.origin)]
         tail = Jet.concatenate(monomials(from_origin, (self.degree - 1) // 2))
         return kernel @ self.coefficients + tail @ self.tail
+
+
+def fit_spline(
+    samples: Samples, degree: int, smoothing: float | None
+) -> tuple[Any, np.ndarray, np.ndarray]:
+    """The spline of scaled samples, and of each output λ and the effective degrees of freedom.
+
+    The spline is a `scipy.interpolate.BSpline` or `SplineColumns` of one feature, and a
+    `PolyharmonicSpline` of several.
+    """
+    one_feature = samples.X.shape[1] == 1
+    _check_degree(degree, samples.X.shape[1], smoothing)
+    X, y, weight = merge_repeated(samples.X, samples.y, samples.weight)
+    if not one_feature:
+        _check_size(len(X))
+    fit: Any = fit_curve if one_feature else fit_surface
+    noise = [resolution(column) ** 2 / 12 for column in samples.y.T]
+    found, chosen, dof = fit(X, y, weight, degree, smoothing, noise)
+    if not one_feature:
+        coefficients, origin, tail = found
+        found = PolyharmonicSpline(X, coefficients, origin, tail, degree)
+    return found, chosen, dof
+
+
+def spline_values(spline: Any, X: np.ndarray) -> np.ndarray:
+    """Values at places X (n, d): shape (n, q)."""
+    return spline(X[:, 0] if X.shape[1] == 1 else X)
 
 
 class SplineInterpolator(BaseInterpolator):
@@ -248,21 +283,24 @@ class SplineInterpolator(BaseInterpolator):
         self.y_scaler = y_scaler
 
     def _fit_scaled(self, samples):
-        one_feature = samples.X.shape[1] == 1
-        _check_degree(self.degree, samples.X.shape[1], self.smoothing)
-        X, y, weight = merge_repeated(samples.X, samples.y, samples.weight)
-        if not one_feature:
-            _check_size(len(X))
-        fit = fit_curve if one_feature else fit_surface
-        noise = [resolution(column) ** 2 / 12 for column in samples.y.T]
-        found, chosen, dof = fit(X, y, weight, self.degree, self.smoothing, noise)
-        self.spline_ = found if one_feature else PolyharmonicSpline(X, *found, self.degree)
-        self._highest_order = self.degree
+        self._take(*fit_spline(samples, self.degree, self.smoothing))
+
+    def _take(self, spline, chosen, dof):
+        """Keep a spline of our degree, as `fit_spline` gives it."""
+        self.spline_, self._highest_order = spline, self.degree
         self.smoothing_ = self._each_output(chosen)
         self.effective_dof_ = self._each_output(dof)
 
+    def _advice(self):
+        if self.smoothing is None:
+            return (
+                "smoothing=None takes what it cannot tell from independent noise for noise: give a "
+                "smoothing if you know better, or more samples for each oscillation"
+            )
+        return f"give a smaller smoothing than {self.smoothing:.2g}, or None to have it chosen"
+
     def _predict_scaled(self, X):
-        return self.spline_(X[:, 0] if X.shape[1] == 1 else X)
+        return spline_values(self.spline_, X)
 
     def _propagate_scaled(self, jet):
         if jet.order > self._highest_order:

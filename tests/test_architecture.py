@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sk_pydelt"
 
-ESTIMATOR = "base calculus* chain* jets* samples solvers*"
+ESTIMATOR = "base calculus* chain* explained jets* samples solvers*"
 
 BACKEND = (
     "jets* samples solvers* backends.contract backends.devices backends.features "
@@ -38,14 +38,15 @@ MAY_IMPORT = {
     "backends.registry": (
         "backends.contract backends.features backends.pytorch backends.tensorflow samples"
     ),
-    "backends.training": "backends.contract",
+    "backends.training": "backends.contract samples",
     "backends.pytorch*": f"{BACKEND} backends.pytorch*",
     "backends.tensorflow*": f"{BACKEND} backends.tensorflow*",
     "chain*": "jets* chain*",
     "scaling": "",
     "calculus*": "chain* checks jets* calculus* state",
     "estimator_checks": "calculus* chain* jets*",
-    "base": "calculus* chain* checks jets* samples scaling state",
+    "explained": "",
+    "base": "calculus* chain* checks explained jets* samples scaling state",
     "sobolev": "base chain* checks jets* samples",
     "probabilistic": "base calculus* chain* jets* state",
     "neural": f"{ESTIMATOR} backends sobolev",

@@ -67,7 +67,8 @@ class FitSpec:
     alpha : float
     early_stopping : bool
     validation_split : float
-    patience : int
+    patience : int or None
+        None is what `sk_pydelt.backends.training.patience` says.
     tol : float
     random_state : int, RandomState or None
     verbose : bool
@@ -80,7 +81,7 @@ class FitSpec:
     alpha: float = 0.0
     early_stopping: bool = False
     validation_split: float = 0.2
-    patience: int = 50
+    patience: int | None = None
     tol: float = 0.0
     random_state: Any = None
     verbose: bool = False

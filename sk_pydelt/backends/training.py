@@ -2,26 +2,49 @@
 
 import warnings
 from collections.abc import Callable
-from math import ceil, isfinite
+from dataclasses import dataclass
+from math import ceil, inf, isfinite
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
+from ..samples import Samples
 from .contract import FitSpec, NetSpec
 
 __all__ = [
     "SEEDS",
+    "Patience",
     "batch_size",
     "draw_seed",
     "end_early",
+    "patience",
     "require_finite",
     "require_one_net",
     "split_rows",
 ]
 
 SEEDS = 2**31 - 1
+PATIENT_STEPS = 500  # of Adam, of which ...
+PATIENT_EPOCHS = 10, 50  # ... at least so many epochs are waited; of other solvers
+UNEXPLAINED = 0.5  # of the held-out variance: as long as more is left, nothing is waited for
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When early stopping ends training.
+
+    Parameters
+    ----------
+    epochs : int
+        Without a lower loss of the held-out samples.
+    level : float
+        Epochs count once that loss has been below it.
+    """
+
+    epochs: int
+    level: float = inf
 
 
 def draw_seed(random_state: Any, from_global: Callable[[], int]) -> int:
@@ -66,6 +89,36 @@ def batch_size(net: NetSpec, fit: FitSpec, n_train: int) -> int:
             f"train on and batch_size={fit.batch_size}."
         )
     return size
+
+
+def patience(fit: FitSpec, batch_size: int, train: Samples, valid: Samples) -> Patience:
+    """What is waited for: `patience` epochs, or where it is None, what the data ask for.
+
+    Adam's steps are as short as its learning rate, so that a net may be a constant for hundreds of
+    them before it turns to what the data say: that is no end, and neither are the epochs counted,
+    which may be of one step or of thousands.
+    """
+    if fit.patience is not None:
+        return Patience(fit.patience)
+    if fit.solver != "adam":
+        return Patience(PATIENT_EPOCHS[1])
+    n_steps = ceil(len(train) / batch_size)
+    epochs = max(PATIENT_EPOCHS[0], ceil(PATIENT_STEPS / n_steps))
+    return Patience(epochs, UNEXPLAINED * _loss_of_means(train, valid))
+
+
+def _loss_of_means(train, valid):
+    """Loss on held-out samples of each output's mean, with slopes of zero."""
+    n_outputs, (weight, held_out) = train.y.shape[1], map(_loss_weights, (train, valid))
+    constant = np.zeros(train.targets.shape[1])
+    weight = weight[:, :n_outputs]
+    constant[:n_outputs] = (weight * train.y).sum(axis=0) / weight.sum(axis=0)
+    return float(np.mean(held_out * (valid.targets - constant) ** 2))
+
+
+def _loss_weights(samples):
+    weight = samples.loss_weights
+    return np.broadcast_to(1.0 if weight is None else weight, samples.targets.shape)
 
 
 def require_finite(number: float, n_epochs: int) -> None:

@@ -23,6 +23,8 @@ __all__ = ["Candidate"]
 # that compete with others, the other three for a setting that is alone.
 STARTS = (0.75, 10.0), (0.5, 0.1), (0.0, 10.0), (0.75, 0.1), (0.5, 0.1), (0.0, 0.1)
 
+HIGH_FREQUENCY = 60.0  # radians per unit of scaled x: no sine net of the portfolio begins above it
+
 
 class Candidate:
     """A net that is fitted to samples by evidence.
@@ -57,8 +59,11 @@ class Candidate:
             if like is None:
                 stretch, pull = STARTS[start % len(STARTS)]
                 layers = initial_layers(widths, activation, omega_0, seed)
-                if activation != "sine":  # whose frequency is given
-                    layers[0] = _stretched(layers[0], stretch * main_frequency(samples))
+                frequency = main_frequency(samples)
+                if activation != "sine":
+                    layers[0] = _stretched(layers[0], stretch * frequency)
+                elif frequency > max(omega_0, HIGH_FREQUENCY):
+                    layers[0] = _shifted(layers[0], frequency)
                 w = np.concatenate([part.ravel() for layer in layers for part in layer])
                 self.fit = self.problem.first_fit(w, pull)
             else:
@@ -164,3 +169,14 @@ def _stretched(layer, stretch):
         return layer
     weight = stretch * layer.weight
     return Dense(weight, np.abs(weight[:, 0]) * layer.bias)
+
+
+def _shifted(layer, frequency):
+    """A first layer of sines, every other one of which is moved to the frequencies about a curve's.
+
+    Units spread evenly as far as that are too far apart for one to find a frequency, whose basin is
+    some π wide on [-1, 1]. The others are for what changes slowly.
+    """
+    weight = layer.weight.copy()
+    weight[::2] += np.copysign(frequency, weight[::2])
+    return Dense(weight, layer.bias)

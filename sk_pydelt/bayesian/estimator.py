@@ -1,12 +1,10 @@
 """Bayesian neural interpolation: exact derivatives with error bars, and nothing to tune."""
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -20,7 +18,6 @@ from .selection import portfolio, race
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
-LEAST_EXPLAINED = 0.01  # of the variance of an output: less is a constant
 BLOCK_ROWS = 1024  # rows that pass through the nets at a time, so that they stay in the cache
 SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.piecewise_linear]
 
@@ -47,7 +44,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     of the nets.
 
     On curves, the first layers of two starts in three are as steep as the data's main frequency
-    asks for, and their units bend within the range of the data (Nguyen & Widrow 1990). A fit that
+    asks for, and their units bend within the range of the data (Nguyen & Widrow 1990); where it is
+    above that of all sine nets, every other unit of their first layers begins about it. A fit that
     explains less than a hundredth of the variance of an output warns (`ConvergenceWarning`), for
     then there is nothing to find, or the net cannot follow it.
 
@@ -59,7 +57,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         An activation of `NeuralNetworkInterpolator` other than "relu", or "auto" for a portfolio
         of "tanh", "swish", "softplus", "rational" and "sine" at several frequencies.
     omega_0 : float or "auto", default="auto"
-        Frequency of the first layer of sine nets, in radians per half of a feature's range.
+        Frequency of the first layer of sine nets, in radians per half of a feature's range. On
+        curves whose main frequency is above it and above 60, which is 19 periods, every other
+        unit begins at up to so much from that frequency.
     n_init : int, default=3
         Starts of each net that comes into the average.
     max_iter : int, default=150
@@ -172,7 +172,6 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self._weights = np.array([weight for _, weight in nets])
         self._record(entrants[0], nets[0][0], samples.y.shape[1])
         self._record_noise(nets, samples.y.shape[1], samples.slopes)
-        self._warn_of_constants(samples)
 
     def _record(self, winner, best, n_outputs):
         self.n_iter_ = best.fit.n_iter
@@ -194,20 +193,11 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
                 noise = noise / np.sqrt(1.0 if slopes.weight is None else slopes.weight)
             self.dy_noise_std_ = noise[0] if self._y_ndim == 1 else noise
 
-    def _warn_of_constants(self, samples):
-        mean = np.average(samples.y, axis=0, weights=samples.weight)
-        errors = samples.y - np.stack([self._predict_scaled(samples.X), 0 * samples.y + mean])
-        left, total = np.average(errors**2, axis=1, weights=samples.weight)
-        explained = 1 - left[total > 0] / total[total > 0]
-        if (explained < LEAST_EXPLAINED).any():
-            warnings.warn(
-                f"The fit explains {max(0.0, float(explained.min())):.1%} of the variance of y and "
-                "is hardly more than a constant. Either y does not depend on X, or the net cannot "
-                "follow it: give it more units in hidden_layers, where y oscillates the frequency "
-                "omega_0 with activation='sine', or leave all three at 'auto'.",
-                ConvergenceWarning,
-                stacklevel=6,  # where fit was called
-            )
+    def _advice(self):
+        return (
+            "give it more units in hidden_layers, where y oscillates the frequency omega_0 with "
+            "activation='sine', or leave all three at 'auto'"
+        )
 
     def _predict_scaled(self, X):
         def block(rows):

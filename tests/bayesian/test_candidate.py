@@ -42,6 +42,18 @@ def test_an_identity_net_finds_the_noise_of_bayesian_ridge(rng):
     assert_allclose(values(net, X)[:, 0], ridge.predict(X), atol=0.05)
 
 
+def test_sines_begin_about_a_frequency_that_is_above_all_of_theirs(rng):
+    x = np.sort(rng.uniform(-1, 1, (300, 1)), axis=0)
+    fast = np.sin(40 * np.pi * x + 1)
+    options = {"hidden_layers": (6,), "activation": "sine", "omega_0": 8.0}
+    given, shifted = (candidate(x, y, **options).fit.w[:6] for y in (np.sin(19 * np.pi * x), fast))
+    assert np.abs(given).max() <= 8
+    assert_allclose(shifted[1::2], given[1::2])
+    assert_allclose(np.abs(shifted[::2]), 40 * np.pi + np.abs(given[::2]))
+    above = candidate(x, fast, **options | {"omega_0": 200.0}).fit.w[:6]
+    assert_allclose(above, 25 * given)
+
+
 def test_the_noise_precision_is_bounded(rng):
     x = np.linspace(-1, 1, 12)[:, None]
     net = candidate(x, np.sin(2 * x))

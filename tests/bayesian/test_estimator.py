@@ -161,6 +161,19 @@ def test_the_variance_is_that_of_the_mixture_of_nets():
     assert_allclose(draws.std(axis=0), std, rtol=0.1)
 
 
+def test_a_hundred_periods_are_found():
+    """The first layers of the portfolio's sines begin at 19 periods, at most."""
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(0, 5, 600))
+    w = 2 * np.pi * 20  # radians per unit of x
+    y = np.cos(w * x) + 0.1 * rng.standard_normal(600)
+    model = quick(hidden_layers=(8,), activation="sine", n_init=1, max_iter=40).fit(x[:, None], y)
+    assert 0.08 < model.noise_std_ < 0.12
+    T = np.linspace(0.1, 4.9, 300)
+    error = model.gradient(T[:, None])[:, 0] + w * np.sin(w * T)
+    assert np.sqrt(np.mean(error**2)) < 0.05 * w
+
+
 NOTHING = r"explains 0\.\d% of the variance of y.*more units.*omega_0.*'auto'"
 
 

@@ -8,31 +8,58 @@ from skorch.utils import noop
 from tqdm.auto import tqdm
 
 from ..contract import FitSpec
+from ..training import Patience
 
-__all__ = ["EpochProgress", "callbacks", "stopping"]
+__all__ = ["EpochProgress", "StoppingBelow", "callbacks", "stopping"]
 
 
-def callbacks(fit: FitSpec) -> list[tuple[str, Callback]]:
+def callbacks(fit: FitSpec, patience: Patience | None) -> list[tuple[str, Callback]]:
     """What every solver has: the bar, early stopping and the best weights, as they are asked for.
 
     The names of those that stop are stop reasons.
     """
     found = [("progress", EpochProgress())] if fit.verbose else []
-    if fit.early_stopping:
+    if patience is not None:
         # The best weights are those of the lowest loss, however little lower; it never stops.
         best = stopping("valid_loss", inf, load_best=True)
         found += [("best", best)]
-        found += [("early_stopping", stopping("valid_loss", fit.patience, threshold=fit.tol))]
+        stop = stopping("valid_loss", patience.epochs, threshold=fit.tol, level=patience.level)
+        found += [("early_stopping", stop)]
     return found
 
 
 def stopping(
-    monitor: str, patience: float, *, threshold: float = 0.0, load_best: bool = False
+    monitor: str,
+    patience: float,
+    *,
+    threshold: float = 0.0,
+    load_best: bool = False,
+    level: float = inf,
 ) -> EarlyStopping:
-    """Stops where a loss has not fallen by more than the threshold for `patience` epochs."""
-    return EarlyStopping(
-        monitor, patience, threshold, threshold_mode="abs", load_best=load_best, sink=noop
-    )
+    """Stops where a loss has not fallen by more than the threshold for `patience` epochs.
+
+    They count once it has been below the level.
+    """
+    options = {"threshold_mode": "abs", "load_best": load_best, "sink": noop}
+    return StoppingBelow(monitor, patience, threshold, level=level, **options)
+
+
+class StoppingBelow(EarlyStopping):
+    """Early stopping that waits until the loss has been below a level."""
+
+    def __init__(self, *args: Any, level: float = inf, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.level = level
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        super().on_train_begin(net, **kwargs)
+        self.is_below_ = False
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        self.is_below_ |= bool(net.history[-1][self.monitor] < self.level)
+        if not self.is_below_:
+            self.misses_ = -1  # so that this epoch is none
+        super().on_epoch_end(net, **kwargs)
 
 
 class EpochProgress(Callback):

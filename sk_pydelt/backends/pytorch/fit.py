@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
 from ..devices import gpu_number
-from ..training import SEEDS, batch_size, draw_seed, end_early, split_rows
+from ..training import SEEDS, Patience, batch_size, draw_seed, end_early, patience, split_rows
 from .batches import Batches, data_set
 from .callbacks import callbacks
 from .net_kind import NetKind
@@ -29,9 +29,12 @@ def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
     kind = (PerceptronNet if net.module is None else UserModule)(net)
     dtype, seed = getattr(torch, net.dtype), fit_seed(fit)
     rows, held_out = split_rows(fit, len(samples), seed)
-    train = data_set(samples[rows], dtype, net.device)
-    valid = None if held_out is None else data_set(samples[held_out], dtype, net.device)
-    skorch_net = _build(kind, fit, train, valid, seed)
+    size = batch_size(net, fit, len(rows))
+    train, valid, stop = data_set(samples[rows], dtype, net.device), None, None
+    if held_out is not None:
+        valid = data_set(samples[held_out], dtype, net.device)
+        stop = patience(fit, size, samples[rows], samples[held_out])
+    skorch_net = _build(kind, fit, train, valid, size, stop, seed)
     with kind.seeded(seed):
         skorch_net.initialize()
         module = skorch_net.module_.to(dtype)
@@ -58,12 +61,17 @@ def _device(name):
 
 
 def _build(
-    kind: NetKind, fit: FitSpec, train: TensorDataset, valid: TensorDataset | None, seed: int
+    kind: NetKind,
+    fit: FitSpec,
+    train: TensorDataset,
+    valid: TensorDataset | None,
+    size: int,
+    stop: Patience | None,
+    seed: int,
 ) -> SkorchNet:
     """The skorch net that specifications describe."""
     solver = SOLVERS[fit.solver](fit)
     module, arguments = kind.module(seed)
-    size = batch_size(kind.spec, fit, len(train))
     return solver.net(
         module,
         **{f"module__{name}": value for name, value in arguments.items()},
@@ -79,7 +87,7 @@ def _build(
         iterator_valid=Batches,
         iterator_valid__batch_size=len(train),
         train_split=predefined_split(valid) if valid else None,
-        callbacks=[*callbacks(fit), *solver.callbacks],
+        callbacks=[*callbacks(fit, stop), *solver.callbacks],
         device=kind.spec.device,
         verbose=0,
     )

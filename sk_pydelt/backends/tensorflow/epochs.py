@@ -59,6 +59,7 @@ class Settings(NamedTuple):
     edges: Any  # where mini-batches begin and end
     tol: Any
     patience: Any
+    level: Any  # of the validation loss, below which epochs count
     sizes: Any  # of the pieces of the two vectors of a `PerceptronGraph`
     running_sizes: Any
 
@@ -181,7 +182,8 @@ class Epochs:
         loss = tf.reduce_mean(valid.weight * (prediction - valid.y) ** 2)
         score = tf.cast(loss, tf.float64)
         best, better = score < state.lowest, score < state.threshold
-        misses = tf.where(better, tf.zeros_like(state.misses), state.misses + 1)
+        waits = tf.minimum(score, state.lowest) >= settings.level
+        misses = tf.where(better | waits, tf.zeros_like(state.misses), state.misses + 1)
         state = state._replace(
             best_params=_where(best, state.params, state.best_params),
             best_stats=_where(best, state.stats, state.best_stats),
@@ -241,6 +243,7 @@ def compiled_perceptron(
         edges=tensor(1, tf.int32),
         tol=tensor(0, tf.float64),
         patience=count,
+        level=loss,
         sizes=tensor(1, tf.int32),
         running_sizes=tensor(1, tf.int32),
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...samples import Samples
 from ..contract import FitSpec
-from ..training import end_early, require_finite
+from ..training import Patience, end_early, patience, require_finite
 from .epochs import Data, Settings, TrainingRun, initial_state, train
 from .framework import keras, tf
 from .lbfgs import train_by_lbfgs
@@ -56,20 +56,22 @@ class Training:
         self, model: keras.Model, train: Samples, valid: Samples | None
     ) -> dict[str, list[float]]:
         """Train a Keras model in place; the losses by name, one for each epoch."""
+        given = self.fit, self.batch_size
         with tf.device(self.kind.spec.device):
             data = _tensors(train, self.kind.spec.dtype)
             nothing = Data(*(tensor[:0] for tensor in data))
             held_out = nothing if valid is None else _tensors(valid, self.kind.spec.dtype)
             if train.slopes is not None:
                 self.kind.require_slopes(model, data.X)
-            losses, valid_losses = self._train(model, data, held_out)
+            stop = Patience(0) if valid is None else patience(*given, train, valid)
+            losses, valid_losses = self._train(model, data, held_out, stop)
         return {"loss": losses} | ({"val_loss": valid_losses} if self.fit.early_stopping else {})
 
-    def _train(self, model, data, valid):
+    def _train(self, model, data, valid, stop):
         """Set the model's weights to those that training keeps; the losses."""
         weights = self.kind.weights(model)
         state = initial_state(weights.params, weights.stats)
-        settings = self._settings(len(data.X), weights)
+        settings = self._settings(len(data.X), weights, stop)
         arguments = state, tf.constant(0, tf.int32), data, valid, settings
         form = {
             "mini_batches": len(settings.edges) > 2,
@@ -83,7 +85,7 @@ class Training:
         self.kind.write(model, params, stats)
         return losses
 
-    def _settings(self, n, weights):
+    def _settings(self, n, weights, stop):
         fit, dtype = self.fit, self.kind.spec.dtype
         min_rows = min(2, self.batch_size) if self.kind.may_normalise else 1
         return Settings(
@@ -94,7 +96,8 @@ class Training:
             seed=tf.constant([fit.random_state, 0], tf.int64),
             edges=tf.constant(batch_edges(n, self.batch_size, min_rows), tf.int32),
             tol=tf.constant(fit.tol, tf.float64),
-            patience=tf.constant(fit.patience, tf.int64),
+            patience=tf.constant(stop.epochs, tf.int64),
+            level=tf.constant(stop.level, tf.float64),
             sizes=tf.constant(weights.sizes, tf.int32),
             running_sizes=tf.constant(weights.running_sizes, tf.int32),
         )
