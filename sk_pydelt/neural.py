@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from math import ceil
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .backends import FitSpec, NetSpec, get_backend, refuse
 from .chain import warn_once
+from .explained import warn_user
 from .jets import Jet
 from .jets.activations import ACTIVATIONS
 from .jets.perceptron import hidden_widths
@@ -17,6 +20,8 @@ from .samples import Samples
 from .sobolev import SobolevInterpolator
 
 __all__ = ["NeuralNetworkInterpolator"]
+
+LEAST_FALL = 0.01  # of the loss in the last tenth of the epochs, in variances of y: less is an end
 
 
 class NeuralNetworkInterpolator(SobolevInterpolator):
@@ -48,7 +53,8 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
     learning_rate : float, default=1e-3
         Step size of "adam".
     epochs : int, default=1000
-        Passes over the samples, at most.
+        Passes over the samples, at most. With "lbfgs" and "lm" a `ConvergenceWarning` says so where
+        the loss fell by more than 1 % of the variance of y in the last tenth of them.
     batch_size : int, default=None
         Samples in a step; None is all of them.
     dropout_rate : float, default=0.0
@@ -212,6 +218,22 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.validation_loss_curve_ = result.validation_loss_curve
         self.n_iter_ = len(self.loss_curve_)
         self.stop_reason_ = result.stop_reason
+        self._warn_of_epochs(samples.y)
+
+    def _warn_of_epochs(self, y):
+        """Say so where L-BFGS or Levenberg–Marquardt would have gone on to a better fit."""
+        curve = self.validation_loss_curve_ or self.loss_curve_
+        ended = self.stop_reason_ not in (None, "epochs") or len(curve) < self.epochs
+        if self.solver == "adam" or ended or len(curve) < 2:
+            return
+        fall = curve[-1 - ceil(len(curve) / 10)] - curve[-1]
+        if fall > LEAST_FALL * np.nanvar(y, axis=0).mean() > 0:
+            warn_user(
+                f"epochs={self.epochs} are too few for solver={self.solver!r} to converge: in the "
+                f"last tenth of them the loss fell from {curve[-1] + fall:.2g} to {curve[-1]:.2g}. "
+                "Raise epochs; where y is noisy, with alpha or early_stopping=True.",
+                ConvergenceWarning,
+            )
 
     def _advice(self) -> str:
         tries = ["activation='sine' with a frequency omega_0 where y oscillates"]

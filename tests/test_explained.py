@@ -31,7 +31,7 @@ TOO_STIFF = {
     "tensorflow": (small(**ONE_UNIT, backend="tensorflow"), "learning_rate"),
     "keras": (small(epochs=2, module=regularised, backend="tensorflow"), "learning_rate"),
     "bayesian": (
-        BayesianNeuralNetworkInterpolator((3,), "tanh", n_init=1, max_iter=20, random_state=0),
+        BayesianNeuralNetworkInterpolator((3,), "tanh", n_init=1, max_iter=100, random_state=0),
         "more units in hidden_layers",
     ),
     "spline": (SplineInterpolator(smoothing=10.0), "a smaller smoothing than 10, or None"),

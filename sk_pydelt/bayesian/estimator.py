@@ -5,9 +5,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ..explained import warn_user
 from ..jets import Jet
 from ..jets.activations import ACTIVATIONS
 from ..jets.blocks import map_row_blocks
@@ -63,7 +65,10 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     n_init : int, default=3
         Starts of each net that comes into the average.
     max_iter : int, default=150
-        Steps of a fit, at most.
+        Steps of a fit, at most. A `ConvergenceWarning` says so where they end too early: where the
+        log marginal likelihood of nets that carry most of the average rose in the last tenth by
+        more than it varies by chance, √(γ/2) for γ effective parameters, and more than 1e-4 of
+        the variance of y is left.
     time_budget : float, default=None
         Seconds after which no further net is begun. With None, fits are reproducible.
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
@@ -172,6 +177,19 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self._weights = np.array([weight for _, weight in nets])
         self._record(entrants[0], nets[0][0], samples.y.shape[1])
         self._record_noise(nets, samples.y.shape[1], samples.slopes)
+        self._warn_of_steps(nets)
+
+    def _warn_of_steps(self, nets):
+        """Say so where most of the average is of nets whose evidence still rises."""
+        rises = [(weight, net.unsettled) for net, weight in nets]
+        share = sum(weight for weight, rise in rises if rise)
+        if share > 0.5:
+            warn_user(
+                f"max_iter={self.max_iter} steps are too few for the fit to converge: in the last "
+                f"tenth of them the log marginal likelihood of nets that carry {share:.0%} of the "
+                f"average rose by up to {max(rise for _, rise in rises):.1f}. Raise max_iter.",
+                ConvergenceWarning,
+            )
 
     def _record(self, winner, best, n_outputs):
         self.n_iter_ = best.fit.n_iter

@@ -34,6 +34,7 @@ KINDS = {
     "own function": {"module": keras_modules.branches},
     "own class": {"module": keras_modules.Residual},
 }
+FEW_EPOCHS = ["-W", "ignore:The fit", "-W", "ignore:epochs="]  # what is said of them
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -46,7 +47,7 @@ def run(script, **environment):
     """Run a script in a fresh process; what it wrote."""
     path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
+        [sys.executable, "-W", "error", *FEW_EPOCHS, "-c", script],
         env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
         | {"PYTHONPATH": path}
         | environment,
