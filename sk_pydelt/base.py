@@ -15,11 +15,11 @@ from . import calculus
 from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import predicts_1d, propagate, propagate_inverse
 from .checks import check_places, check_values, check_weight
-from .explained import warn_of_constants
+from .explained import warn_of_constants, warn_user
 from .jets import Jet
 from .jets.blocks import map_row_blocks
 from .samples import Samples
-from .scaling import apply, fit_scaler
+from .scaling import apply, fit_scaler, varies
 from .state import ChangesAtOnce, fits_at_once, reads_one_state
 
 __all__ = ["BaseInterpolator", "DifferentiableMixin", "validated"]
@@ -221,13 +221,37 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         self._y_ndim = y.ndim
         return X[kept], y.reshape(len(y), -1)[kept], sample_weight, kept
 
-    def _scale(self, X, y, sample_weight):
-        """Fit the scalers, and scale the samples."""
+    def _scale(self, X, y, sample_weight, by_known=False):
+        """Fit the scalers, and scale the samples.
+
+        Features that never vary are held from here on, but for those `by_known` derivatives.
+        """
+        self._free = varies(X) | by_known
+        self._held_at = np.where(self._free, 0.0, X.min(axis=0))
+        if len(X) > 1 and not self._free.all():
+            self._warn_of_held()
+        X = self._hold(X)
         default = MinMaxScaler((-1, 1)), StandardScaler()
         self.x_scaler_ = fit_scaler(self.x_scaler, default[0], X, sample_weight, "X")
         self.y_scaler_ = fit_scaler(self.y_scaler, default[1], y, sample_weight, "y")
         scaled = apply(self.x_scaler_.transform, X), apply(self.y_scaler_.transform, y)
         return Samples(*scaled, sample_weight)
+
+    def _warn_of_held(self):
+        names = getattr(self, "feature_names_in_", np.arange(len(self._free)))
+        warn_user(
+            f"Features {names[~self._free].tolist()} never vary, so that the data say nothing of "
+            "how y depends on them: predictions don't, and derivatives by them are zero.",
+            UserWarning,
+        )
+
+    def _hold(self, X):
+        """An array of places, or a jet, with the features that never varied where they were."""
+        return X if self._free.all() else X * self._free + self._held_at
+
+    def _enter(self, jet):
+        """The jet of scaled places from that of places."""
+        return propagate(self.x_scaler_, self._hold(jet))
 
     @reads_one_state
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -264,7 +288,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         return "give it other parameters"
 
     def _predict_block(self, X):
-        scaled = self._predict_scaled(apply(self.x_scaler_.transform, X))
+        scaled = self._predict_scaled(apply(self.x_scaler_.transform, self._hold(X)))
         known = np.isfinite(scaled).all(axis=1, keepdims=True)  # no transformer takes others
         values = apply(self.y_scaler_.inverse_transform, np.where(known, scaled, 0.0))
         return values if known.all() else np.where(known, values, np.nan)
@@ -282,7 +306,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
 @propagate.register
 @reads_one_state
 def _(step: BaseInterpolator, jet):
-    jet = step._propagate_scaled(propagate(step.x_scaler_, jet))
+    jet = step._propagate_scaled(step._enter(jet))
     return propagate_inverse(step.y_scaler_, jet)
 
 

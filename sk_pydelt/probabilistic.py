@@ -279,7 +279,7 @@ def _(step: ProbabilisticInterpolator, jet, index):
 
 def _mixture(step, jet, index) -> list[Component]:
     """The scaled mixture from the jet of X, not scaled."""
-    return step._mixture_scaled(propagate(step.x_scaler_, jet), index)
+    return step._mixture_scaled(step._enter(jet), index)
 
 
 def _blocks(step, jet, index) -> Iterator[tuple[slice, list[Component]]]:

@@ -52,7 +52,8 @@ def fit_scaler(
     scaler = FunctionTransformer() if isinstance(scaler, str) else scaler
     size, spread = _sizes(data)
     if name == "y" and isinstance(scaler, StandardScaler | FunctionTransformer):
-        _refuse_extreme_units(size, spread, name)
+        remedy = "Give y in another unit, or a y_scaler that changes it"
+        _refuse_extreme_units(size, spread, "y", remedy)
     far = (size > FAR * spread) & (spread > ROUNDING * size)
     if far.any() and _shifts(scaler):
         centre = _fitted(StandardScaler(with_std=False), data, weight)
@@ -73,6 +74,7 @@ def apply(transform: Callable, data: np.ndarray) -> np.ndarray:
     return np.asarray(transform(data.copy()), dtype=np.float64, order="C")
 
 
+@np.errstate(over="ignore")
 def _sizes(data):
     """Largest absolute value and range of each column, NaN left out."""
     low, high = np.nanmin(data, axis=0), np.nanmax(data, axis=0)
@@ -97,15 +99,14 @@ def _fitted(scaler, data, weight):
     return scaler.fit(data.copy(), **weights)
 
 
-def _refuse_extreme_units(size, spread, name):
-    """Values or differences like these have squares beyond what float64 holds."""
-    extreme = (size > 1e150) | (spread > 0) & (spread < 1e-150)
+def _refuse_extreme_units(size, spread, what, remedy, limit=1e150):
+    """Values or differences like these have squares, or products, beyond what float64 holds."""
+    extreme = (size > limit) | (spread > 0) & (spread < 1 / limit)
     if extreme.any():
         i = int(np.argmax(extreme))
         raise ValueError(
-            f"{name} is up to {size[i]:.1e} and varies by {spread[i]:.1e}: squares of such numbers "
-            f"leave the range of float64 (1e-308 to 1e308). Give {name} in another unit, or "
-            f"{'an' if name == 'X' else 'a'} {name.lower()}_scaler that changes it."
+            f"{what} is up to {size[i]:.1e} and varies by {spread[i]:.1e}: squares of such numbers "
+            f"leave the range of float64 (1e-308 to 1e308) in a fit. {remedy}."
         )
 
 
@@ -124,7 +125,9 @@ def _refuse_lost(scaler, data, name):
                 f"is up to {size[i]:.1e}, which {_named(scaler)} leaves as a constant: "
                 f"{_remedy(spread[i])}."
             )
-    _refuse_extreme_units(scaled_size, scaled, name)
+    remedy = f"Use {name.lower()}_scaler=None, or another that brings {name} near 1"
+    limit = 1e150 if name == "y" else 1e50  # products with weights, and powers, are yet to come
+    _refuse_extreme_units(scaled_size, scaled, f"Scaled {name}", remedy, limit)
 
 
 def _remedy(spread):

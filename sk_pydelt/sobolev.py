@@ -144,7 +144,8 @@ class SobolevInterpolator(BaseInterpolator):
         if dy is not None:
             n = len(kept) if isinstance(kept, np.ndarray) else len(places)
             known = _check_dy(dy, n, values.shape[1], places.shape[1], self._y_ndim)[kept]
-        samples = self._scale(places, values, weight)
+        by_known = False if dy is None else ~np.isnan(known).all(axis=(0, 1))
+        samples = self._scale(places, values, weight, by_known)
         if dy is not None:
             scalers = self.x_scaler_, self.y_scaler_
             slopes = scaled_slopes(known, places, values, *scalers, dy_weight)

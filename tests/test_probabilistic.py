@@ -261,8 +261,9 @@ def test_pipelines_searches_and_transformed_targets(target):
 
 
 def test_a_step_before_it_bends_the_slope():
-    model = make_pipeline(PolynomialFeatures(2), BayesianLine(**RAW)).fit(X[:, :1], y)
-    slope = np.array([[0, 0, 1, 2 * x] for x in ROWS[:, 0]]) @ model[-1].root_
+    model = make_pipeline(PolynomialFeatures(2, include_bias=False), BayesianLine(**RAW))
+    model.fit(X[:, :1], y)
+    slope = np.array([[0, 1, 2 * x] for x in ROWS[:, 0]]) @ model[-1].root_
     _, cov = differentiate(model)(ROWS[:, :1], return_cov=True)
     assert_allclose(cov, slope @ slope.T)
 

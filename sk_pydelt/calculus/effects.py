@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight
 
+from ..chain import propagate_sum_std
 from ..checks import check_values
 from ..state import reads_one_state
 from .evaluation import all_partials, drop_output_axis, dry_run, feature_names
@@ -29,7 +30,8 @@ class MarginalEffects:
         For the d features that hold numbers, the mean of ∂y/∂x over the rows, in units of y per
         unit of x.
     standard_error : array of the same shape
-        Standard error of that mean over the rows.
+        Standard error of that mean: over the rows, and by what the model does not know where it
+        has a posterior.
     feature_names : list of str
         Their names.
     """
@@ -76,9 +78,13 @@ def average_marginal_effects(
     Notes
     -----
     The standard error :math:`\sqrt{\frac{n}{n-1} \sum_i w_i^2 (g_i - \bar g)^2} / \sum_i w_i` says
-    how far the average over other rows of the same kind might lie; without weights it is s/√n. The
-    model itself is taken as given: its own uncertainty is not in it (refit it to resampled rows,
-    or ask a Gaussian process by ``return_std``, for that).
+    how far the average over other rows of the same kind might lie; without weights it is s/√n. To
+    its square is added the variance of the average itself, :math:`\sum_i w_i g_i / \sum_i w_i`
+    with the covariance between the rows, where the model has a posterior: where
+    ``differentiate(model)(X, return_std=True)`` is known, as of a
+    `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor` or a `BayesianRidge`. Any
+    other model is taken as given, and what it does not know is not in the error: fit it to
+    resampled rows for that.
 
     References
     ----------
@@ -111,6 +117,17 @@ def average_marginal_effects(
     total = weight.sum()
     average = np.tensordot(weight, effects, axes=1) / total
     squares = np.tensordot(weight**2, (effects - average) ** 2, axes=1)
-    error = np.sqrt(n / (n - 1) * squares) / total
+    known = _posterior_variance(model, rows, weight / total)
+    error = np.sqrt(n / (n - 1) * squares / total**2 + (known if average.ndim > 1 else known[0]))
     names = [name for name, numeric in zip(feature_names(model), rows.numeric) if numeric]
     return MarginalEffects(average, error, names)
+
+
+def _posterior_variance(model, rows, shares):
+    """Variance (m, q) of weighted sums of derivatives in a model's posterior; 0 without one."""
+    jets = (rows.jet(range(len(shares)), 1, axis[None]) for axis in rows.axes)
+    try:
+        stds = [propagate_sum_std(model, jet, (1,), shares[None])[0] for jet in jets]
+    except (TypeError, ValueError):  # no rule, or a kernel whose functions have no derivative
+        return np.zeros(1)
+    return np.stack(stds, axis=-1) ** 2
