@@ -8,10 +8,27 @@ from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["check_places", "check_values", "check_weight", "unmasked"]
+__all__ = ["check_places", "check_values", "check_weight", "described", "unmasked"]
+
+SHOWN = 60  # characters of a value in a message, at most
 
 TIME_DTYPES = ("date", "time", "duration", "period")  # datetime64, Timestamp, Duration, ...
 TIMES = (date, time, timedelta, np.datetime64, np.timedelta64)
+
+
+def described(value: Any) -> str:
+    """A value as a message shows it: one that holds much by its kind and shape.
+
+    >>> described((1, 0)), described(list(range(40)))
+    ('(1, 0)', 'list of length 40')
+    """
+    text = repr(value)
+    if len(text) <= SHOWN and "\n" not in text:
+        return text
+    kind = type(value).__name__
+    if hasattr(value, "shape"):
+        return f"{kind} of shape {tuple(value.shape)}"
+    return f"{kind} of length {len(value)}" if hasattr(value, "__len__") else f"a {kind}"
 
 
 def unmasked(data: Any) -> Any:
@@ -48,11 +65,22 @@ def check_places(X: Any) -> Any:
     X = check_values(X, "X")
     if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
         raise ValueError(
-            "Expected 2D array, got 1D array instead. Reshape your data using X.reshape(-1, 1) if "
-            "it has a single feature or X.reshape(1, -1) if it is a single sample. The classes of "
+            f"Expected 2D array, got 1D array instead. {_reshaping(X)}. The classes of "
             "sk_pydelt.interpolation take curves and scalars as they are."
         )
     return X
+
+
+def _reshaping(X):
+    """What makes a table of a one-dimensional container, by a method that it has."""
+    if hasattr(X, "to_frame"):
+        return "Reshape your data using X.to_frame(), a table of a single feature"
+    made = "X.reshape({})" if hasattr(X, "reshape") else "numpy.reshape(X, ({}))"
+    column, row = made.format("-1, 1"), made.format("1, -1")
+    return (
+        f"Reshape your data using {column} if it has a single feature or {row} if it is a single "
+        "sample"
+    )
 
 
 def check_weight(

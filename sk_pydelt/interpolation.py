@@ -34,7 +34,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import neural, spline
 from .base import BaseInterpolator, validated
 from .calculus import Derivative, Order
-from .checks import unmasked
+from .checks import described, unmasked
 from .pydelt_names import alias, moved, takes_pydelt_names
 from .solvers.fitpack import HIGHEST_DEGREE, fit_fitpack
 from .state import reads_one_state
@@ -62,7 +62,7 @@ def _check_curve(X, model):
         raise ValueError(
             f"X is {_ndim(X)}-D, which is a place or places along a curve, but this model was "
             f"fitted with {model.n_features_in_} features. Reshape your data to {shape}, which is "
-            f"all that the strict class sk_pydelt.{type(model).__name__} takes; got {X!r}."
+            f"all that the strict class sk_pydelt.{type(model).__name__} takes; got {described(X)}."
         )
 
 
@@ -129,7 +129,7 @@ def _check_mask(mask):
     if mask.ndim != 1 or not issubclass(mask.dtype.type, Integral | np.bool_):
         raise ValueError(
             "mask must be a 1-D array of Booleans, one for each point, or of the indices of some "
-            f"points; got {mask!r}."
+            f"points; got {described(mask)}."
         )
     return mask
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from ..checks import described
 from ..jets import multi_indices
 from ..state import reads_one_state, snapshot
 from .evaluation import (
@@ -319,7 +320,7 @@ def derivatives(model: BaseEstimator, X: ArrayLike, orders: Sequence[Order]) -> 
     if not partials or any(isinstance(order, int) for order in partials):
         raise ValueError(
             "orders must list at least one mixed partial derivative, each one order for each "
-            f"feature, such as [(1, 0), (0, 2)]; got {orders!r}."
+            f"feature, such as [(1, 0), (0, 2)]; got {described(orders)}."
         )
     active = np.flatnonzero(np.sum(partials, axis=0))
     indices = [tuple(order[i] for i in active) for order in partials]

@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing
 
 from ..chain import entrance, predicts_1d, propagate, propagate_cov, propagate_std
 from ..chain.rows_jet import RowsJet
+from ..checks import described
 from ..jets import Jet, multi_indices
 from ..jets.blocks import map_row_blocks, rows_within
 from .reach import require_numbers, without_overflow_warnings
@@ -70,19 +71,20 @@ def check_order(order: Order, model: BaseEstimator) -> int | tuple[int, ...]:
     if not whole or any(k < 0 for k in orders) or sum(orders) < 1:
         raise ValueError(
             "order must be a whole number >= 1, or one whole number >= 0 for each feature with at "
-            f"least one above 0; got {asked!r}. For the function itself, use predict."
+            f"least one above 0; got {described(asked)}. For the function itself, use predict; X "
+            "goes to what differentiate returns, as in differentiate(model, order)(X)."
         )
     if _log_factorials(orders) > log(np.finfo(np.float64).max):
         raise ValueError(
             f"order is too high for float64, whose largest factorial is 170!: a derivative is a "
-            f"Taylor coefficient times the factorials of its orders; got {asked!r}."
+            f"Taylor coefficient times the factorials of its orders; got {described(asked)}."
         )
     if not several:
         return int(asked)
     if len(orders) != n_features(model):
         raise ValueError(
             f"order has {len(orders)} entries, but the model was fitted with {n_features(model)} "
-            f"features: give one order for each feature; got {asked!r}."
+            f"features: give one order for each feature; got {described(asked)}."
         )
     check_products(orders, sum(orders))
     return tuple(map(int, orders))

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from ..checks import unmasked
+from ..checks import described, unmasked
 from ..state import reads_one_state
 from .derivative import Derivative
 from .integral_std import integral_std
@@ -158,7 +158,7 @@ def _limits(name, limits, most_axes):
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors of torch
         raise TypeError(f"{name} cannot be read as an array of numbers: {error}") from error
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be a real number, in units of x; got {limits!r}.")
+        raise TypeError(f"{name} must be a real number, in units of x; got {described(limits)}.")
     if array.ndim > most_axes:
         kinds = "one number", "a number or a one-dimensional array"
         raise ValueError(f"{name} must be {kinds[most_axes]}; got shape {array.shape}.")
@@ -166,7 +166,7 @@ def _limits(name, limits, most_axes):
     if not np.isfinite(array).all():
         raise ValueError(
             f"{name} must be finite, for an integral to infinity is not one of samples; got "
-            f"{limits!r}."
+            f"{described(limits)}."
         )
     return array.reshape(-1) if most_axes else array
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _is_fitted, check_is_fitted, validate_data
 
 from ..chain import entrance
 from ..chain.rows_jet import RowsJet
-from ..checks import check_places
+from ..checks import check_places, described
 from ..jets import Jet
 
 __all__ = ["Rows", "branches", "moved", "n_features", "require_fitted", "validate_rows"]
@@ -61,8 +61,14 @@ def moved(directions: np.ndarray) -> np.ndarray:
 def require_fitted(model: BaseEstimator) -> None:
     """Raise a NotFittedError for a model, or a step of one, that is not fitted.
 
-    scikit-learn lets a Gaussian process pass, which predicts its prior without a fit.
+    scikit-learn lets a Gaussian process pass, which predicts its prior without a fit. What is no
+    model is a TypeError, which does not print the data that may stand in its place.
     """
+    if not isinstance(model, type) and not hasattr(model, "fit"):
+        raise TypeError(
+            "The first argument must be a fitted model, as in differentiate(model, order)(X) or "
+            f"gradient(model, X); got {described(model)}."
+        )
     check_is_fitted(model)
     if isinstance(model, Pipeline):
         for _, step in model.steps:

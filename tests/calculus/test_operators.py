@@ -217,7 +217,7 @@ def test_derivative_is_a_snapshot():
 
 
 def test_derivative_of_a_derivative_is_no_model():
-    with pytest.raises(TypeError, match="not an estimator instance"):
+    with pytest.raises(TypeError, match="must be a fitted model.*got a Derivative"):
         differentiate(net().differentiate())
 
 

@@ -24,11 +24,12 @@ class LevenbergMarquardtNet(SkorchNet):
     """
 
     search_: LevenbergMarquardt | None
-    point_: Any  # a Point during a fit, None after it
+    weights_: Any  # _Weights during a fit, None before and after it
+    point_: Any  # likewise a Point
 
     def initialize_module(self) -> "LevenbergMarquardtNet":
         super().initialize_module()
-        self.search_ = None  # until the first step shows the samples
+        self.search_ = self.weights_ = None  # until the first step shows the samples
         return self
 
     @property
@@ -41,7 +42,9 @@ class LevenbergMarquardtNet(SkorchNet):
             self._set_training(False)  # nothing random: losses are compared to the last digit
         rows = Rows(*batch)
         with torch.no_grad(), one_blas_thread(self._multiplications(rows)):
-            search = self._begin(rows) if self.search_ is None else self.search_
+            search = self.search_
+            if search is None or self.weights_ is None:
+                search = self._begin(rows)
             w = self.weights_.read()
             if w is not self.point_.w:  # a callback has changed them
                 self.point_ = search.problem.at(w)

@@ -144,3 +144,17 @@ def test_an_interrupted_fit_keeps_its_last_accepted_step(curve, monkeypatch):
 def test_what_it_cannot_do_is_refused(curve, parameters, message):
     with pytest.raises(ValueError, match=message):
         lm(**parameters).fit(*curve)
+
+
+def test_the_net_is_trained_on(curve):
+    """In batches or with other samples: what it has learned of the last ones is put away."""
+    whole = lm(epochs=24).fit(*curve)
+    net = lm(epochs=12).fit(*curve)
+    scaled = net.x_scaler_.transform(curve[0]), net.y_scaler_.transform(curve[1][:, None])
+    net.net_.partial_fit(*scaled)
+    losses = net.net_.history[:, "train_loss"]
+    assert len(losses) == 24
+    assert np.all(np.diff(losses) <= 0)
+    assert losses[12] < whole.loss_curve_[11]
+    net.net_.partial_fit(scaled[0][::2], -scaled[1][::2])
+    assert net.net_.history[-1]["train_loss"] < 1e-3
