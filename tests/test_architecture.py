@@ -18,7 +18,7 @@ ESTIMATOR = "base calculus* chain* explained jets* samples solvers*"
 
 BACKEND = (
     "jets* samples solvers* backends.contract backends.devices backends.features "
-    "backends.imports backends.least_squares backends.training"
+    "backends.imports backends.least_squares backends.progress backends.training"
 )
 
 # module: what it may import, itself never needs saying; (in brackets): only inside a function.
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "backends.contract": "jets* samples",
     "backends.devices": "",
     "backends.imports": "",
+    "backends.progress": "",
     "backends.features": "backends.contract samples",
     "backends.least_squares": "jets* solvers*",
     "backends.registry": (

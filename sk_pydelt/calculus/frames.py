@@ -1,11 +1,14 @@
 """Derivatives as frames with named columns."""
 
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
-__all__ = ["check_container", "make_frame"]
+__all__ = ["check_container", "make_frame", "named_column"]
 
 CONTAINERS = ("default", "pandas", "polars")
 
@@ -47,3 +50,12 @@ def make_frame(
     import polars as pl
 
     return pl.DataFrame(table, schema=columns, orient="row")
+
+
+def named_column(x: np.ndarray, model: BaseEstimator) -> Any:
+    """Places x (n,) as a model of one feature takes them: a frame where it was fitted to one."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        return x.reshape(-1, 1)
+    library = next(filter(find_spec, ("pandas", "polars")), None)
+    return import_module(library).DataFrame({names[0]: x}) if library else x.reshape(-1, 1)

@@ -1,6 +1,5 @@
 """Integrals of a fitted curve, or of its derivative, by adaptive quadrature."""
 
-import warnings
 from numbers import Real
 from typing import Literal, overload
 
@@ -9,9 +8,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from ..chain import entrance
 from ..checks import described, unmasked
 from ..state import reads_one_state
 from .derivative import Derivative
+from .frames import named_column
 from .integral_std import integral_std
 from .quadrature import integrate_pieces, scatter
 from .rows import n_features, require_fitted
@@ -188,13 +189,7 @@ def _curve(model):
             f"integrate takes a function of one feature; this model has {n_features(estimator)}."
         )
     function = model if derivative else model.predict
-
-    def curve(x):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
-            return np.asarray(function(x.reshape(-1, 1)))
-
-    return curve
+    return lambda x: np.asarray(function(named_column(x, entrance(estimator))))
 
 
 def _cumulative(model, ends, tol):

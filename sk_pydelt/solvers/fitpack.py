@@ -1,7 +1,5 @@
 """FITPACK's smoothing: the fewest knots at which the squared residuals are within a bound."""
 
-import warnings
-
 import numpy as np
 from scipy.interpolate import BSpline, UnivariateSpline
 
@@ -29,9 +27,7 @@ def fit_fitpack(
 def _spline(x, y, root, degree, bound):
     if degree == 0:
         return BSpline(np.array([x[0] - 1, x[0] + 1]), y[:, None], 0)
-    with warnings.catch_warnings():  # of a bound that only interpolation meets
-        warnings.simplefilter("ignore", UserWarning)
-        found = UnivariateSpline(x, y, root, k=degree, s=bound)
+    found = _Silent(x, y, root, k=degree, s=bound)
     if not np.isfinite(found.get_coeffs()).all():
         raise ValueError(
             "FITPACK finds no spline that leaves so little: give a larger smoothing, or None or "
@@ -39,3 +35,13 @@ def _spline(x, y, root, degree, bound):
         )
     knots = np.pad(found.get_knots(), degree, mode="edge")
     return BSpline(knots, found.get_coeffs()[:, None], degree)
+
+
+class _Silent(UnivariateSpline):
+    """Without SciPy's warning of a bound that only interpolation meets.
+
+    `warnings.catch_warnings` would silence it for all threads, and for good where two overlap.
+    """
+
+    def _reset_class(self):
+        """Nothing: what comes after FITPACK's fit is that warning, and ways to evaluate."""

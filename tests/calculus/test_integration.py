@@ -1,10 +1,14 @@
 """Integrals of fitted curves: against closed forms, and back from derivative data."""
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.compose import make_column_transformer
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import LinearRegression
@@ -18,6 +22,7 @@ from sk_pydelt import (
     SplineInterpolator,
     differentiate,
     integrate,
+    interpolation,
 )
 
 x = np.linspace(-1, 3, 50).reshape(-1, 1)
@@ -176,3 +181,21 @@ def test_an_integral_beyond_float64():
 def test_a_tolerance_that_is_not_reached_is_an_error():
     with pytest.raises(RuntimeError, match="was not found to tol"):
         integrate(Rough().fit(x), 0, 1)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_model_of_a_frame_is_integrated_in_threads_and_leaves_the_filters(library):
+    frames = pytest.importorskip(library)
+    x = np.linspace(0, 2, 30)
+    frame = frames.DataFrame({"x": x})
+    before = [(action, category) for action, _, category, *_ in warnings.filters]
+    columns = make_column_transformer((StandardScaler(), ["x"]))
+    models = [
+        SplineInterpolator(smoothing=0.0).fit(frame, x**2),
+        make_pipeline(columns, SplineInterpolator(smoothing=0.0)).fit(frame, x**2),
+        interpolation.SplineInterpolator(smoothing=1e-6).fit(x, x**2),
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda i: integrate(models[i % 3], 0, 2), range(48)))
+    assert_allclose(found, 8 / 3, rtol=1e-3)
+    assert [(action, category) for action, _, category, *_ in warnings.filters] == before

@@ -8,6 +8,7 @@ from torch.utils.data import TensorDataset
 
 from ...jets import Jet
 from ...samples import Samples
+from .generator import SeededGenerator
 
 __all__ = ["Batches", "Rows", "data_set"]
 
@@ -49,7 +50,7 @@ class Batches:
     dataset : TensorDataset
         Of the fields of `Rows`, the last of which may be left out.
     batch_size : int
-    generator : torch.Generator, default=None
+    generator : SeededGenerator, default=None
         Shuffles the rows anew each epoch; None keeps their order.
     min_rows : int, default=1
         A last batch with fewer rows than this is added to the one before.
@@ -59,7 +60,7 @@ class Batches:
         self,
         dataset: TensorDataset,
         batch_size: int,
-        generator: torch.Generator | None = None,
+        generator: SeededGenerator | None = None,
         min_rows: int = 1,
     ) -> None:
         self.tensors = dataset.tensors
@@ -74,7 +75,7 @@ class Batches:
             return
         order = torch.arange(n)
         if self.generator is not None:
-            order = torch.randperm(n, generator=self.generator, device="cpu")
+            order = torch.randperm(n, generator=self.generator.on("cpu"))
         *chunks, last = order.split(self.batch_size)
         if len(last) < self.min_rows:
             last = torch.cat([chunks.pop(), last])

@@ -5,9 +5,9 @@ from typing import Any
 
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import noop
-from tqdm.auto import tqdm
 
 from ..contract import FitSpec
+from ..progress import ProgressBar
 from ..training import Patience
 
 __all__ = ["EpochProgress", "StoppingBelow", "callbacks", "stopping"]
@@ -66,13 +66,11 @@ class EpochProgress(Callback):
     """One tqdm bar over the epochs, in terminals and notebooks, with the loss and the time left."""
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        self.bar = tqdm(total=net.max_epochs, desc="fit", unit="epoch")
+        self.bar = ProgressBar(net.max_epochs)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         epoch = net.history[-1]
-        shown = {key: f"{epoch[key]:.3g}" for key in ("train_loss", "valid_loss") if key in epoch}
-        self.bar.set_postfix(shown, refresh=False)
-        self.bar.update()
+        self.bar.show(1, {key: epoch[key] for key in ("train_loss", "valid_loss") if key in epoch})
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         self.bar.close()

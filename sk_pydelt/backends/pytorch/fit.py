@@ -5,18 +5,14 @@ from dataclasses import replace
 import torch
 from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
-from torch.utils.data import TensorDataset
 
 from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
 from ..devices import gpu_number
-from ..training import SEEDS, Patience, batch_size, draw_seed, end_early, patience, split_rows
-from .batches import Batches, data_set
-from .callbacks import callbacks
-from .net_kind import NetKind
-from .optimizers import SOLVERS
+from ..training import SEEDS, batch_size, draw_seed, end_early, patience, split_rows
+from .batches import data_set
 from .perceptron_net import PerceptronNet
-from .skorch_net import SkorchNet
+from .recipe import Recipe
 from .threads import multiplications, one_thread
 from .user_module import UserModule
 
@@ -34,7 +30,8 @@ def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
     if held_out is not None:
         valid = data_set(samples[held_out], dtype, net.device)
         stop = patience(fit, size, samples[rows], samples[held_out])
-    skorch_net = _build(kind, fit, train, valid, size, stop, seed)
+    recipe = Recipe(kind, replace(fit, random_state=seed), len(train), size, stop, seed)
+    skorch_net = recipe.build(train_split=predefined_split(valid) if valid else None)
     with kind.seeded(seed):
         skorch_net.initialize()
         module = skorch_net.module_.to(dtype)
@@ -42,8 +39,7 @@ def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
             kind.require_slopes(module, torch.tensor(samples.X, dtype=dtype, device=net.device))
         with one_thread(multiplications(module, skorch_net.batch_size)):
             skorch_net.partial_fit(train, y=None)
-    skorch_net.train_split = None  # no validation samples are kept
-    module.eval()
+    skorch_net.keep_what_predicts()
     return _result(skorch_net, fit.epochs)
 
 
@@ -58,39 +54,6 @@ def _device(name):
     if gpu_number(name, "torch", n_gpus) is None:
         return "cpu"
     return "cuda" if name == "auto" else name
-
-
-def _build(
-    kind: NetKind,
-    fit: FitSpec,
-    train: TensorDataset,
-    valid: TensorDataset | None,
-    size: int,
-    stop: Patience | None,
-    seed: int,
-) -> SkorchNet:
-    """The skorch net that specifications describe."""
-    solver = SOLVERS[fit.solver](fit)
-    module, arguments = kind.module(seed)
-    return solver.net(
-        module,
-        **{f"module__{name}": value for name, value in arguments.items()},
-        **solver.options,
-        kind=kind,
-        optimizer=solver.optimizer,
-        alpha=fit.alpha,
-        max_epochs=fit.epochs,
-        batch_size=size,
-        iterator_train=Batches,
-        iterator_train__generator=torch.Generator().manual_seed(seed + 2),
-        iterator_train__min_rows=min(2, size) if kind.may_normalise else 1,
-        iterator_valid=Batches,
-        iterator_valid__batch_size=len(train),
-        train_split=predefined_split(valid) if valid else None,
-        callbacks=[*callbacks(fit, stop), *solver.callbacks],
-        device=kind.spec.device,
-        verbose=0,
-    )
 
 
 def _result(net, epochs):

@@ -71,6 +71,8 @@ class LevenbergMarquardtNet(SkorchNet):
         return self.search_
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        if self.weights_ is not None:
+            self.weights_.part()
         self.weights_ = self.point_ = None  # they hold the samples
         if self.search_ is not None:
             del self.search_.problem
@@ -109,6 +111,11 @@ class _Weights:
         """Make w the weights of the module."""
         self.written, self.w = torch.as_tensor(w), w
         self.vector.copy_(self.written)
+
+    def part(self):
+        """Give each parameter memory of its own: a file would hold the whole vector for each."""
+        for p in self.parameters:
+            p.data = p.data.clone()
 
     def penalties(self, alpha):
         """What the square of each weight counts: alpha for matrices, nothing for biases."""

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from ...jets import Jet
@@ -36,6 +37,10 @@ class NetKind(ABC):
     @abstractmethod
     def module(self, seed: int) -> tuple[Callable, dict[str, Any]]:
         """What builds the module, and with which arguments, as skorch takes them."""
+
+    def arrays(self, module: torch.nn.Module) -> list[np.ndarray] | None:
+        """All that a module built by the same recipe needs to become this one; None is too much."""
+        return None
 
     @abstractmethod
     def seeded(self, seed: int) -> AbstractContextManager:

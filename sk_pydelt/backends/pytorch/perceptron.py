@@ -9,6 +9,7 @@ from torch import nn
 from ...jets import Jet
 from ...jets.activations import ACTIVATIONS, rational
 from ...jets.perceptron import Dense, initial_layers, normalised, propagate
+from .generator import SeededGenerator
 
 __all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
 
@@ -37,7 +38,7 @@ class Rational(nn.Module):
 class Dropout(nn.Module):
     """Dropout whose masks come from a generator of its own, not torch's global one."""
 
-    def __init__(self, rate: float, generator: torch.Generator) -> None:
+    def __init__(self, rate: float, generator: SeededGenerator) -> None:
         super().__init__()
         self.rate = rate
         self.generator = generator
@@ -45,7 +46,7 @@ class Dropout(nn.Module):
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return z
-        keep = torch.empty_like(z).bernoulli_(1 - self.rate, generator=self.generator)
+        keep = torch.empty_like(z).bernoulli_(1 - self.rate, generator=self.generator.on(z.device))
         return z * keep / (1 - self.rate)
 
 
@@ -83,7 +84,6 @@ class MultilayerPerceptron(nn.Module):
     batch_norm : bool
         Whether each dense layer but the last is followed by batch normalisation.
     dtype : torch.dtype
-    device : str
     seed : int
         Of the initial weights and of the dropout masks.
     """
@@ -99,12 +99,11 @@ class MultilayerPerceptron(nn.Module):
         dropout_rate: float,
         batch_norm: bool,
         dtype: torch.dtype,
-        device: str,
         seed: int,
     ) -> None:
         super().__init__()
         self.activation = activation
-        masks = torch.Generator(device).manual_seed(seed + 1)
+        masks = SeededGenerator(seed + 1)
         widths = (n_features, *hidden_layers, n_outputs)
         *hidden, last = initial_layers(widths, activation, omega_0, seed)
         layers = []

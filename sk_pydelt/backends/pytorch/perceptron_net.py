@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from ...jets import Jet
@@ -24,12 +25,15 @@ class PerceptronNet(NetKind):
 
     def module(self, seed: int) -> tuple[Callable, dict[str, Any]]:
         names = ["n_features", "n_outputs", "hidden_layers", "activation", "omega_0"]
-        names += ["dropout_rate", "batch_norm", "device"]
+        names += ["dropout_rate", "batch_norm"]
         arguments = {name: getattr(self.spec, name) for name in names}
         return MultilayerPerceptron, arguments | {
             "dtype": getattr(torch, self.spec.dtype),
             "seed": seed,
         }
+
+    def arrays(self, module: torch.nn.Module) -> list[np.ndarray]:
+        return [tensor.cpu().numpy() for tensor in module.state_dict().values()]
 
     def seeded(self, seed: int) -> AbstractContextManager:
         return nullcontext()  # it draws from generators of its own

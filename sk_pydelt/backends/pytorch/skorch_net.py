@@ -35,22 +35,65 @@ class SkorchNet(NeuralNetRegressor):
         Factor of the sum of squared weights, biases left out, in the loss.
     kind : NetKind
         What the module is, and how it is differentiated.
+    recipe : Recipe
+        Builds this net.
     """
 
     history_: Epochs | None
 
     def __init__(
-        self, module: Callable, *args: Any, kind: NetKind, alpha: float = 0.0, **kwargs: Any
+        self,
+        module: Callable,
+        *args: Any,
+        kind: NetKind,
+        recipe: Any,
+        alpha: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         self.alpha = alpha
         self.kind = kind
+        self.recipe = recipe
         super().__init__(module, *args, **kwargs)
 
     def __deepcopy__(self, memo: dict) -> "SkorchNet":
-        """Copy without pickling, as skorch would: a module's class may be local to a function."""
+        """Copy without pickling, as skorch would: a module's class may be local to a function.
+
+        The copy's optimizer begins anew, as it does in a file.
+        """
         memo[id(self)] = net = type(self).__new__(type(self))
-        net.__dict__.update(deepcopy(vars(self), memo))
-        return net
+        kept = {name: value for name, value in vars(self).items() if name != "optimizer_"}
+        net.__dict__.update(deepcopy(kept, memo))
+        return net.initialize_optimizer() if self.initialized_ else net
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The weights, the history and the recipe; of a user's module all that skorch keeps."""
+        if not self.initialized_:
+            return super().__getstate__()
+        arrays = self.kind.arrays(self.module_)
+        if arrays is None:
+            lean = type(self).__new__(type(self))
+            lean.__dict__.update(vars(self))
+            return NeuralNetRegressor.__getstate__(lean.initialize_optimizer())
+        return {"recipe": self.recipe, "arrays": arrays, "history": [*map(dict, self.history)]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "arrays" not in state:
+            return super().__setstate__(state)
+        net = state["recipe"].build().initialize()
+        names = net.module_.state_dict()
+        tensors = map(torch.as_tensor, state["arrays"])
+        net.module_.load_state_dict(dict(zip(names, tensors)))
+        net.history_ = Epochs(state["history"])
+        net.module_.eval()
+        self.__dict__.update(vars(net))
+
+    def keep_what_predicts(self) -> None:
+        """Let go of samples, of gradients, and of the many steps that L-BFGS remembers."""
+        self.train_split = None
+        self.module_.zero_grad(set_to_none=True)
+        self.module_.eval()
+        if isinstance(self.optimizer_, torch.optim.LBFGS):
+            self.initialize_optimizer()
 
     @property
     def end_of_search(self) -> str | None:

@@ -7,8 +7,8 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from ..progress import ProgressBar
 from ..training import require_finite
 from .framework import tf
 from .perceptron_graph import PerceptronGraph
@@ -22,7 +22,6 @@ __all__ = [
     "compiled_model",
     "compiled_perceptron",
     "initial_state",
-    "progress_bar",
     "show",
     "train",
 ]
@@ -131,7 +130,8 @@ class Epochs:
             body,
             (0, state, losses, valid_losses),
         )
-        return state, losses.stack()[:i], valid_losses.stack()[:i]
+        n_validated = i if self.early_stopping else 0
+        return state, losses.stack()[:i], valid_losses.stack()[:n_validated]
 
     def _step(self, state, rows, settings):
         """One step of Adam on one batch; the loss is the one before it."""
@@ -325,7 +325,7 @@ def train(run: TrainingRun) -> tuple[State, list[float], list[float]]:
     """
     done: tuple[State, list, list] = run.state, [], []
     n_epochs, fixed = 1, (run.data, run.valid, run.settings)
-    with progress_bar(run.epochs, run.verbose) as bar:
+    with ProgressBar(run.epochs, run.verbose) as bar:
         try:
             while len(done[1]) < run.epochs and done[0].going:
                 start = time.perf_counter()
@@ -343,13 +343,7 @@ def train(run: TrainingRun) -> tuple[State, list[float], list[float]]:
     return done
 
 
-def progress_bar(epochs: int, verbose: bool) -> tqdm:
-    """One tqdm bar over the epochs, in terminals and notebooks, with the time left."""
-    return tqdm(total=epochs, desc="fit", unit="epoch", disable=not verbose)
-
-
-def show(bar: tqdm, losses: list[float], valid_losses: list[float]) -> None:
+def show(bar: ProgressBar, losses: list[float], valid_losses: list[float]) -> None:
     """Move the bar by the epochs of these losses, and show the last of them."""
-    shown = {"train_loss": losses, "valid_loss": valid_losses}
-    bar.set_postfix({k: f"{v[-1]:.3g}" for k, v in shown.items() if v}, refresh=False)
-    bar.update(len(losses))
+    named = {"train_loss": losses, "valid_loss": valid_losses}
+    bar.show(len(losses), {name: values[-1] for name, values in named.items() if values})

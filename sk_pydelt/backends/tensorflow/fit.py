@@ -1,7 +1,6 @@
 """A fit by TensorFlow: the SciKeras net that the specifications describe, trained on samples."""
 
 from dataclasses import replace
-from functools import partial
 
 from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
@@ -25,7 +24,6 @@ def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
         train, valid = samples[rows], None if held_out is None else samples[held_out]
         kind = (PerceptronNet if net.module is None else UserModel)(net)
         keras_net = KerasNet(
-            partial(kind.build, seed=fit.random_state),
             training=Training(kind, fit, batch_size(net, fit, len(train))),
             optimizer="adam",
             optimizer__learning_rate=fit.learning_rate,

@@ -38,18 +38,25 @@ def _without_chatter() -> Iterator[None]:
             del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
 
+def _flush():
+    if sys.stderr is not None and not sys.stderr.closed:
+        sys.stderr.flush()
+
+
 @contextmanager
 def _held_back(descriptor):
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    screen = os.dup(descriptor)
+    _flush()
+    try:
+        screen = os.dup(descriptor)
+    except OSError:  # closed, as in a daemon: nobody can be chattered at
+        yield
+        return
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), descriptor)
         try:
             yield
         finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
+            _flush()
             os.dup2(screen, descriptor)
             os.close(screen)
             held.seek(0)

@@ -4,7 +4,6 @@
 the data; building, training and differentiation are in the files beside this one.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,15 +25,16 @@ class KerasNet(KerasRegressor):
 
     Parameters
     ----------
-    model : functools.partial
-        Builds the Keras model.
     training : Training
-        Trains it.
+        Trains the Keras model, which its `kind` builds.
     """
 
-    def __init__(self, model: Callable, *, training: Training, **kwargs: Any) -> None:
-        super().__init__(model, **kwargs)
+    def __init__(self, *, training: Training, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.training = training
+
+    def _keras_build_fn(self):
+        return self.kind.build(self.training.fit.random_state)
 
     @property
     def kind(self) -> NetKind:

@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.optimize import minimize
 
+from ..progress import ProgressBar
 from ..training import require_finite
-from .epochs import State, TrainingRun, progress_bar, show
+from .epochs import State, TrainingRun, show
 from .framework import tf
 from .vectors import as_tensors, as_vector
 
@@ -21,7 +22,7 @@ def train_by_lbfgs(run: TrainingRun) -> tuple[State, list[float], list[float]]:
     and results as of `sk_pydelt.backends.tensorflow.epochs.train`.
     """
     search, epochs = _Search(run), run.epochs
-    with progress_bar(epochs, run.verbose) as search.bar:
+    with ProgressBar(epochs, run.verbose) as search.bar:
         options = {"maxiter": epochs, "maxfun": TRIALS * epochs, "ftol": 0, "gtol": 0}
         options |= {"maxcor": HISTORY, "maxls": TRIALS}
         try:

@@ -6,8 +6,9 @@ from ...jets import Jet
 from ...solvers.levenberg_marquardt import LevenbergMarquardt
 from ...solvers.threads import one_blas_thread
 from ..least_squares import NetLeastSquares
+from ..progress import ProgressBar
 from ..training import require_finite
-from .epochs import State, TrainingRun, progress_bar, show
+from .epochs import State, TrainingRun, show
 from .framework import tf
 from .vectors import as_tensors, as_vector
 
@@ -22,7 +23,7 @@ def train_by_levenberg_marquardt(
     Arguments and results as of `sk_pydelt.backends.tensorflow.epochs.train`.
     """
     search = _Search(run)
-    with progress_bar(run.epochs, run.verbose) as bar, one_blas_thread(search.multiplications):
+    with ProgressBar(run.epochs, run.verbose) as bar, one_blas_thread(search.multiplications):
         try:
             while len(search.losses) < run.epochs and search.state.going:
                 search.epoch()

@@ -256,6 +256,36 @@ def test_what_others_write_while_tensorflow_starts_is_shown():
     assert run(script).stderr == "hello\n"
 
 
+@pytest.mark.parametrize(
+    "close", ["os.close(2)", "sys.stderr.close()", "os.close(2); sys.stderr = None"]
+)
+def test_tensorflow_starts_where_the_stream_of_errors_is_closed(close):
+    script = f"import os, sys; {close}\nimport sk_pydelt.backends.tensorflow.fit; print('done')"
+    assert run(script).stdout == "done\n"
+
+
+def test_the_bar_shows_a_validation_loss_only_where_there_is_one(capfd):
+    make(verbose=True).fit(X, Y)
+    assert "valid_loss" not in capfd.readouterr().err
+    make(verbose=True, early_stopping=True).fit(X, Y)
+    assert "valid_loss" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs", "lm"])
+def test_no_thread_is_left_by_a_fit(solver, verbose):
+    script = (
+        "import threading, numpy as np\n"
+        "from sk_pydelt import NeuralNetworkInterpolator\n"
+        "X = np.linspace(-1, 1, 9)[:, None]\n"
+        f"net = NeuralNetworkInterpolator((4,), solver={solver!r}, epochs=3, verbose={verbose})\n"
+        "for backend in ('pytorch', 'tensorflow'):\n"
+        "    net.set_params(backend=backend).fit(X, X[:, 0])\n"
+        "print(threading.active_count())\n"
+    )
+    assert run(script).stdout == "1\n"
+
+
 HIDE = (
     "import sys\n"
     "class Hide:\n"

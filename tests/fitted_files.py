@@ -1,0 +1,98 @@
+"""Fitted estimators of every kind, and how large their files are: the table of docs/files.md.
+
+``python tests/fitted_files.py`` prints it.
+"""
+
+import pickle
+from functools import cache
+from itertools import product
+
+import numpy as np
+
+from sk_pydelt import (
+    BayesianNeuralNetworkInterpolator,
+    NeuralNetworkInterpolator,
+    SplineInterpolator,
+    interpolation,
+)
+
+X = np.linspace(0, 3, 200).reshape(-1, 1)
+Y = np.sin(X).ravel()
+OPTIONS = {
+    "adam": {},
+    "adam, dropout": {"dropout_rate": 0.1},
+    "adam, batch_norm": {"batch_norm": True},
+    "lbfgs": {"solver": "lbfgs"},
+    "lm": {"solver": "lm"},
+    "early_stopping": {"early_stopping": True},
+}
+NETS = {
+    f"{backend}, {name}": NeuralNetworkInterpolator(
+        epochs=20, learning_rate=0.01, random_state=0, backend=backend, **options
+    )
+    for backend, (name, options) in product(["pytorch", "tensorflow"], OPTIONS.items())
+}
+OTHERS = {
+    "spline": SplineInterpolator(),
+    "spline of two features": SplineInterpolator(),
+    "spline of two outputs": SplineInterpolator(),
+    "interpolating spline": SplineInterpolator(smoothing=0.0),
+    "drop-in spline": interpolation.SplineInterpolator(),
+    "drop-in spline of FITPACK": interpolation.SplineInterpolator(smoothing=0.1),
+    "Bayesian net": BayesianNeuralNetworkInterpolator(
+        (8,), "tanh", n_init=1, max_iter=30, random_state=0
+    ),
+}
+ESTIMATORS = NETS | OTHERS
+
+
+def places(name):
+    return np.column_stack([X, np.cos(3 * X)]) if "two features" in name else X
+
+
+@cache
+def fitted(name):
+    return ESTIMATORS[name].fit(
+        places(name), np.column_stack([Y, Y**2]) if "two outputs" in name else Y
+    )
+
+
+def weights(model):
+    """The arrays of a fitted model that its values and derivatives are computed from."""
+    if isinstance(model, NeuralNetworkInterpolator):
+        net = model.net_
+        return net.kind.arrays(net.module_) if hasattr(net, "module_") else net.weights()
+    return _arrays([value for name, value in vars(model).items() if "scaler" not in name])
+
+
+def _arrays(value):
+    """All arrays within an object."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    inside = value if isinstance(value, list | tuple) else getattr(value, "__dict__", {}).values()
+    return [array for part in inside for array in _arrays(part)]
+
+
+def sizes(name):
+    """Bytes of the file, of the weights, of the pickled scalers, and of the history."""
+    model = fitted(name)
+    history = {k: v for k, v in vars(model).items() if k.endswith("_curve_")}
+    history["net"] = [dict(epoch) for epoch in getattr(vars(model).get("net_"), "history", [])]
+    parts = [model.x_scaler_, model.y_scaler_], history
+    return len(pickle.dumps(model)), sum(a.nbytes for a in weights(model)), *map(_size, parts)
+
+
+def _size(value):
+    return len(pickle.dumps(value))
+
+
+def table():
+    """Rows of Markdown."""
+    yield "| fitted to 200 samples | file | weights | scalers | history |"
+    yield "|---|---|---|---|---|"
+    for name in ESTIMATORS:
+        yield f"| {name} | " + " | ".join(f"{size / 1000:.1f} kB" for size in sizes(name)) + " |"
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))
