@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from . import calculus
 from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import predicts_1d, propagate, propagate_inverse
-from .checks import check_places, check_values, check_weight
+from .checks import check_measured, check_places, check_values, check_weight
 from .explained import warn_of_constants, warn_user
 from .jets import Jet
 from .jets.blocks import map_row_blocks
@@ -176,7 +176,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
 
     @abstractmethod
     def _fit_scaled(self, samples: Samples):
-        """Fit to scaled samples."""
+        """Fit to scaled samples, whose y is NaN where it was not measured."""
 
     @abstractmethod
     def _predict_scaled(self, X) -> np.ndarray:
@@ -197,7 +197,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         X : array-like of shape (n, d)
             Places of the samples, in any units.
         y : array-like of shape (n,) or (n, m)
-            Samples of one or m functions.
+            Samples of one or m functions. NaN is "not measured": that output, at that row, counts
+            nothing. Some output must be known in each row.
         sample_weight : array-like of shape (n,), default=None
             A whole weight counts as that many copies of the row.
 
@@ -206,6 +207,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         self
         """
         X, y, sample_weight, _ = self._samples(X, y, sample_weight)
+        check_measured(y)
         self._fit_scaled(self._scale(X, y, sample_weight))
         self._warn_of_constants(X, y, sample_weight)
         return self
@@ -213,10 +215,10 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
     def _samples(self, X, y, sample_weight):
         """X (n, d), y (n, m) and the weights, checked, of the rows that count; and which do."""
         X, y = check_places(X), check_values(y, "y")
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, order="C", multi_output=True, y_numeric=True
-        )
-        y = check_array(y, dtype=np.float64, order="C", ensure_2d=False, input_name="y")
+        options = {"dtype": np.float64, "order": "C"}
+        of_y = {**options, "ensure_2d": False, "ensure_all_finite": "allow-nan"}
+        X, y = validate_data(self, X, y, validate_separately=(options, of_y))
+        check_consistent_length(X, y)
         sample_weight, kept = check_weight(sample_weight, X)
         self._y_ndim = y.ndim
         return X[kept], y.reshape(len(y), -1)[kept], sample_weight, kept

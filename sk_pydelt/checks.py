@@ -8,7 +8,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["check_places", "check_values", "check_weight", "described", "unmasked"]
+__all__ = [
+    "check_measured",
+    "check_places",
+    "check_values",
+    "check_weight",
+    "described",
+    "unmasked",
+]
 
 SHOWN = 60  # characters of a value in a message, at most
 
@@ -81,6 +88,33 @@ def _reshaping(X):
         f"Reshape your data using {column} if it has a single feature or {row} if it is a single "
         "sample"
     )
+
+
+def check_measured(y: ArrayLike, dy: np.ndarray | None = None) -> None:
+    """Raise a ValueError where nothing of a row was measured, or an output nowhere.
+
+    Parameters
+    ----------
+    y : array of shape (n, m)
+        NaN where it was not measured.
+    dy : array of shape (n, m, d), default=None
+        NaN where it is unknown.
+    """
+    missing = np.isnan(np.asarray(y))
+    empty = missing.all(axis=1)
+    if dy is not None:
+        empty &= np.isnan(dy).all(axis=(1, 2))
+    if empty.any():
+        raise ValueError(
+            f"Input y contains NaN, and in {empty.sum()} of {len(missing)} rows nothing else is "
+            "known: leave these rows out. NaN means that one of several outputs was not measured "
+            "at a row, or only its slopes, fit(X, y, dy=dy)."
+        )
+    if missing.all(axis=0).any():
+        raise ValueError(
+            f"Input y contains NaN alone for output {int(np.argmax(missing.all(axis=0)))}: give "
+            "at least one value of each output, or leave the output out."
+        )
 
 
 def check_weight(

@@ -37,6 +37,7 @@ from .calculus import Derivative, Order
 from .checks import described, unmasked
 from .pydelt_names import alias, moved, takes_pydelt_names
 from .solvers.fitpack import HIGHEST_DEGREE, fit_fitpack
+from .solvers.smoothing_curves import SplineColumns
 from .state import reads_one_state
 
 __all__ = ["CurveDerivative", "NeuralNetworkInterpolator", "SplineInterpolator"]
@@ -352,16 +353,22 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
             super()._fit_scaled(samples)
 
     def _fit_by_fitpack(self, samples):
-        unit, automatic = self._unit(samples.y), self.smoothing is None
+        unit, automatic = self._unit(samples.values), self.smoothing is None
         s = self._automatic_bounds(samples) if automatic else self.smoothing / unit**2
-        X, y, weight = spline.merge_repeated(samples.X, samples.y, samples.weight)
-        means = np.column_stack([np.interp(samples.X[:, 0], X[:, 0], column) for column in y.T])
-        within = _weighted_squares(samples.y - means, samples.weight)
-        self.spline_, dof = fit_fitpack(X[:, 0], y, weight, self.degree, s - within)
+        fits = [self._fitpack(*pair) for pair in zip(samples.outputs(), s)]
+        self.spline_ = SplineColumns([([i], found) for i, (found, _) in enumerate(fits)])
+        dof = np.concatenate([size for _, size in fits])
         self._highest_order = self.degree
         used = s * unit**2
         self.smoothing_ = used if self._y_ndim == 2 else float(used[0])
         self.effective_dof_ = dof if self._y_ndim == 2 else float(dof[0])
+
+    def _fitpack(self, output, s):
+        """The spline of one output whose weighted squared residuals are s at most, and its size."""
+        X, y, weight = spline.merge_repeated(output.X, output.y, output.weight)
+        means = np.interp(output.X[:, 0], X[:, 0], y[:, 0])[:, None]
+        within = _weighted_squares(output.y - means, output.weight)
+        return fit_fitpack(X[:, 0], y, weight, self.degree, s - within)
 
     def _unit(self, y):
         """What one in the scaled outputs is in the units of y."""
@@ -372,18 +379,19 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
     def _automatic_bounds(self, samples):
         """The sums of squared residuals of the automatic spline of a degree above."""
         above, *_ = spline.fit_spline(samples, self.degree + 1, None)
-        residuals = samples.y - spline.spline_values(above, samples.X)
+        residuals = samples.known * (samples.values - spline.spline_values(above, samples.X))
         return _weighted_squares(residuals, samples.weight)
 
     def _smoothed(self, samples):
         """The strict spline whose squared residuals add up to s, found by its λ."""
-        y = self.y_scaler_.inverse_transform(samples.y)
+        y = self.y_scaler_.inverse_transform(samples.values)
         tried = {}
 
         def excess(log_lambda):
             found = tried["last"] = spline.fit_spline(samples, self.degree, 10**log_lambda)
             values = self.y_scaler_.inverse_transform(spline.spline_values(found[0], samples.X))
-            return _weighted_squares(y - values, samples.weight).mean() - self.smoothing
+            residuals = samples.known * (y - values)
+            return _weighted_squares(residuals, samples.weight).mean() - self.smoothing
 
         low, high = LOG_LAMBDA
         if excess(low) < 0 < excess(high):

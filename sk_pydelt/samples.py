@@ -49,22 +49,21 @@ class Slopes:
         return np.column_stack([y, self.target.reshape(len(y), -1)])
 
     def shares(self, weight: np.ndarray) -> np.ndarray:
-        """What each entry of `targets` counts, where the rows count `weight` (n,)."""
-        known = self.known.reshape(len(weight), -1)
-        values = np.ones((len(weight), self.target.shape[2]))
-        return weight[:, None] * np.column_stack([values, known])
+        """What each slope counts, (n, q d) as in `targets`, where rows count `weight` (n,)."""
+        return weight[:, None] * self.known.reshape(len(weight), -1)
 
-    def loss_weights(self, weight: np.ndarray) -> np.ndarray:
+    def loss_weights(self, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
         r"""Weights under which the mean of squared errors of `targets` is the Sobolev loss.
 
-        That is the weighted mean over the values plus `dy_weight` times the weighted mean over the
-        known slopes.
+        That is the weighted mean over the known values, which count `values` (n, q), plus
+        `dy_weight` times that over the known slopes, whose rows count `weight` (n,).
         """
-        shares = self.shares(weight)
-        q = self.target.shape[2]
-        parts = np.split(shares, [q], axis=1)
-        factors = 1.0, 1.0 if self.weight is None else self.weight
-        scaled = [f * part * shares.size / (part.sum() or 1.0) for f, part in zip(factors, parts)]
+        parts = values, self.shares(weight)
+        size, factors = sum(part.size for part in parts), (1.0, self.weight)
+        scaled = [
+            (1.0 if f is None else f) * size * part / (part.sum() or 1.0)
+            for f, part in zip(factors, parts)
+        ]
         return np.column_stack(scaled)
 
 
@@ -76,6 +75,7 @@ class Samples:
     ----------
     X : array of shape (n, p)
     y : array of shape (n, q)
+        NaN where it was not measured.
     weight : array of shape (n,), positive; or None
         What each row counts; None is 1 for all.
     slopes : Slopes or None
@@ -95,6 +95,21 @@ class Samples:
         return Samples(self.X[rows], self.y[rows], weight, slopes)
 
     @property
+    def known(self) -> np.ndarray:
+        """Which entries of y were measured."""
+        return ~np.isnan(self.y)
+
+    @property
+    def values(self) -> np.ndarray:
+        """y, with zero where it was not measured."""
+        return np.where(self.known, self.y, 0.0)
+
+    def outputs(self) -> list["Samples"]:
+        """The values of each output alone, of the rows where it was measured."""
+        alone = (Samples(self.X, column[:, None], self.weight) for column in self.y.T)
+        return [samples[rows] for samples, rows in zip(alone, self.known.T)]
+
+    @property
     def n_directions(self) -> int:
         """Number of directions in which slopes may be known."""
         return 0 if self.slopes is None else self.slopes.n_directions
@@ -111,12 +126,18 @@ class Samples:
         The mean of squared errors under them is the loss, which for slopes is the Sobolev loss.
         """
         if self.slopes is not None:
-            return self.slopes.loss_weights(self._weights)
+            return self.slopes.loss_weights(self._shares, self._weights)
+        if not self.known.all():
+            return self._shares * self.y.size / (self._shares.sum() or 1.0)
         return None if self.weight is None else (self.weight / self.weight.mean())[:, None]
 
     @property
     def _weights(self):
         return np.ones(len(self)) if self.weight is None else self.weight
+
+    @property
+    def _shares(self):
+        return self._weights[:, None] * self.known
 
     @property
     def jet(self) -> Jet:
@@ -125,18 +146,19 @@ class Samples:
 
     @property
     def targets(self) -> np.ndarray:
-        """y, with the slopes beside it direction by direction: (n, q (1 + n_directions))."""
-        return self.y if self.slopes is None else self.slopes.targets(self.y)
+        """y, with the slopes beside it direction by direction: (n, q (1 + n_directions)).
+
+        Zero where it is unknown.
+        """
+        return self.values if self.slopes is None else self.slopes.targets(self.values)
 
     @property
     def counts(self) -> np.ndarray:
         """What each entry of `targets` counts: its weight, zero where it is unknown."""
         if self.slopes is None:
-            return np.repeat(self._weights[:, None], self.y.shape[1], axis=1)
-        counts = self.slopes.shares(self._weights)
-        if self.slopes.weight is not None:
-            counts[:, self.y.shape[1] :] *= self.slopes.weight
-        return counts
+            return self._shares
+        weight = 1.0 if self.slopes.weight is None else self.slopes.weight
+        return np.column_stack([self._shares, weight * self.slopes.shares(self._weights)])
 
     def distinct(self) -> "Samples":
         """The samples in an order of their own, copies merged into one of their common weight.
@@ -144,7 +166,7 @@ class Samples:
         So no fit depends on the order of rows, nor on whether copies are rows or weights.
         """
         y, slopes = self.y.round(12), self.slopes  # a scaler's rounding depends on the order
-        columns = [self.X, y]
+        columns = [self.X, self.values.round(12), self.known]
         if slopes is not None:
             slopes = replace(slopes, target=slopes.target.round(12))
             parts = slopes.directions, slopes.target, slopes.known

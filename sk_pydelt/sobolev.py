@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array
 
 from .base import BaseInterpolator, validated
 from .chain import propagate
-from .checks import check_values
+from .checks import check_measured, check_values
 from .jets import Jet
 from .samples import Slopes
 
@@ -62,14 +62,28 @@ def scaled_slopes(
 ) -> Slopes:
     """`Slopes` from derivatives dy (n, m, d) at X (n, d) and y (n, m), by the chain rule."""
     directions = propagate(x_scaler, Jet.variables(X, 1)).tensor(1).swapaxes(1, 2)
-    rates = propagate(y_scaler, Jet.variables(y, 1)).tensor(1)  # (n, q, m)
     unknown = np.isnan(dy)
+    rates = _rates(y_scaler, y, ~unknown.all(axis=(1, 2)))
     target = np.einsum("nqm,nmd->ndq", rates, np.where(unknown, 0.0, dy))
     spoiled = np.einsum("nqm,nmd->ndq", rates != 0, unknown) > 0
     units = np.sqrt((directions**2).sum(axis=2).mean(axis=0))
     units[units == 0] = 1.0
     target = np.where(spoiled, 0.0, target / units[:, None])
     return Slopes(directions / units[:, None], target, ~spoiled, units, weight)
+
+
+def _rates(scaler, y, used):
+    """Derivatives (n, q, m) of scaled by unscaled targets, at rows `used` whatever is unknown."""
+    lowest, highest = (
+        propagate(scaler, Jet.variables(np.where(np.isnan(y), bound(y, axis=0), y), 1)).tensor(1)
+        for bound in (np.nanmin, np.nanmax)
+    )
+    if not np.array_equal(lowest[used], highest[used]):
+        raise ValueError(
+            f"dy is given where y is NaN, and there {scaler} has no fixed rate: use a y_scaler "
+            "that scales and shifts each output alone, such as StandardScaler()."
+        )
+    return lowest
 
 
 class SobolevInterpolator(BaseInterpolator):
@@ -97,7 +111,8 @@ class SobolevInterpolator(BaseInterpolator):
         X : array-like of shape (n, d)
             Places of the samples, in any units.
         y : array-like of shape (n,) or (n, m)
-            Samples of one or m functions.
+            Samples of one or m functions. NaN is "not measured": that entry counts nothing. Some
+            output, or some slope in `dy`, must be known in each row.
         sample_weight : array-like of shape (n,), default=None
             A whole weight counts as that many copies of the row, its derivatives included.
         dy : array-like of shape (n, m, d), or of that of ``differentiate(1)(X)``, default=None
@@ -144,6 +159,7 @@ class SobolevInterpolator(BaseInterpolator):
         if dy is not None:
             n = len(kept) if isinstance(kept, np.ndarray) else len(places)
             known = _check_dy(dy, n, values.shape[1], places.shape[1], self._y_ndim)[kept]
+        check_measured(values, None if dy is None else known)
         by_known = False if dy is None else ~np.isnan(known).all(axis=(0, 1))
         samples = self._scale(places, values, weight, by_known)
         if dy is not None:

@@ -1,5 +1,6 @@
 """Spline interpolation and smoothing with exact derivatives: the baseline."""
 
+from collections.abc import Sequence
 from functools import reduce
 from math import comb, factorial
 from numbers import Integral, Real
@@ -16,7 +17,7 @@ from .jets import Jet
 from .jets.blocks import in_row_blocks
 from .samples import Samples
 from .solvers.smoothing_choice import resolution
-from .solvers.smoothing_curves import fit_curve
+from .solvers.smoothing_curves import SplineColumns, fit_curve
 from .solvers.smoothing_surfaces import fit_surface, kernel_factor, monomials
 
 __all__ = [
@@ -132,14 +133,47 @@ class PolyharmonicSpline:
         return kernel @ self.coefficients + tail @ self.tail
 
 
+class PolyharmonicColumns:
+    """Polyharmonic splines of several outputs that differ in their centres, called as one.
+
+    Parameters
+    ----------
+    splines : sequence of PolyharmonicSpline, each of one output
+    """
+
+    def __init__(self, splines: Sequence[PolyharmonicSpline]) -> None:
+        self.splines = splines
+
+    def __call__(self, X: ArrayLike) -> np.ndarray:
+        """Values at X (n, d): shape (n, q)."""
+        return np.column_stack([spline(X) for spline in self.splines])
+
+    def propagate(self, jet: Jet) -> Jet:
+        """The jet of the splines' values, (n, q), from that of places, (n, d)."""
+        return Jet.concatenate([spline.propagate(jet) for spline in self.splines])
+
+
 def fit_spline(
     samples: Samples, degree: int, smoothing: float | None
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """The spline of scaled samples, and of each output λ and the effective degrees of freedom.
 
     The spline is a `scipy.interpolate.BSpline` or `SplineColumns` of one feature, and a
-    `PolyharmonicSpline` of several.
+    `PolyharmonicSpline` or `PolyharmonicColumns` of several. Where entries of y were not measured,
+    each output has a spline of its own.
     """
+    if samples.known.all():
+        return _fit_complete(samples, degree, smoothing)
+    fits = (_fit_complete(output, degree, smoothing) for output in samples.outputs())
+    splines, chosen, dof = zip(*fits)
+    if samples.X.shape[1] > 1:
+        together: Any = PolyharmonicColumns(splines)
+    else:
+        together = SplineColumns([([i], spline) for i, spline in enumerate(splines)])
+    return together, np.concatenate(chosen), np.concatenate(dof)
+
+
+def _fit_complete(samples, degree, smoothing):
     one_feature = samples.X.shape[1] == 1
     _check_degree(degree, samples.X.shape[1], smoothing)
     X, y, weight = merge_repeated(samples.X, samples.y, samples.weight)
@@ -193,8 +227,9 @@ class SplineInterpolator(BaseInterpolator):
 
     Attributes
     ----------
-    spline_ : scipy.interpolate.BSpline, SplineColumns or PolyharmonicSpline
-        The spline of the scaled data; SplineColumns where outputs differ in their knots.
+    spline_ : scipy.interpolate.BSpline, SplineColumns, PolyharmonicSpline or PolyharmonicColumns
+        The spline of the scaled data; SplineColumns where outputs differ in their knots,
+        PolyharmonicColumns where they differ in their places.
     smoothing_ : float, or array of shape (m,) where y was 2-D
         λ used.
     effective_dof_ : float, or array of shape (m,) where y was 2-D
@@ -308,7 +343,7 @@ class SplineInterpolator(BaseInterpolator):
                 f"A spline of degree {self._highest_order} has no derivative of order {jet.order}: "
                 f"fit SplineInterpolator(degree={jet.order // 2 * 2 + 1}) or a higher degree."
             )
-        if isinstance(self.spline_, PolyharmonicSpline):
+        if isinstance(self.spline_, PolyharmonicSpline | PolyharmonicColumns):
             return self.spline_.propagate(jet)
         x, top = jet.value[:, 0], min(jet.order, self.spline_.k)
         return jet.compose([self.spline_(x, k) / factorial(k) for k in range(top + 1)])

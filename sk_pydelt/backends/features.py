@@ -71,6 +71,11 @@ FEATURES = {
             "known derivatives, `fit(X, y, dy=...)`",
             lambda net, fit, samples: samples.slopes is not None,
         ),
+        Feature(
+            "y=nan",
+            "entries of y that were not measured, NaN",
+            lambda net, fit, samples: not samples.known.all(),
+        ),
         Feature("alpha", "L2 penalty (`alpha`)", lambda net, fit, _: fit.alpha > 0),
         Feature(
             "early_stopping",
@@ -109,4 +114,4 @@ def as_written(feature: Feature, net: NetSpec, fit: FitSpec) -> str:
     for spec in (net, fit):
         if hasattr(spec, name):
             return f"{name}={getattr(spec, name)!r}"
-    return f"fit(..., {name}=...)"
+    return f"fit(..., {feature.name if '=' in feature.name else f'{name}=...'})"

@@ -104,7 +104,8 @@ def refuse(name: str, net: NetSpec, fit: FitSpec, samples: Samples) -> None:
         others = [other for other in _BACKENDS if feature.name in get_backend(other).supports]
         elsewhere = f"use backend={' or '.join(map(repr, others))}, or " if others else "use "
         written = as_written(feature, net, fit)
-        instead = "no " + feature.parameter if written.startswith("fit(") else "another value"
+        what = feature.name if feature.name == "y=nan" else feature.parameter
+        instead = f"no {what}" if written.startswith("fit(") else "another value"
         raise ValueError(f"{written} is not in backend={name!r}: {elsewhere}{instead}.")
 
 

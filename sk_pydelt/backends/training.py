@@ -112,7 +112,8 @@ def _loss_of_means(train, valid):
     n_outputs, (weight, held_out) = train.y.shape[1], map(_loss_weights, (train, valid))
     constant = np.zeros(train.targets.shape[1])
     weight = weight[:, :n_outputs]
-    constant[:n_outputs] = (weight * train.y).sum(axis=0) / weight.sum(axis=0)
+    total = (weight * train.known).sum(axis=0)
+    constant[:n_outputs] = (weight * train.values).sum(axis=0) / np.where(total, total, 1.0)
     return float(np.mean(held_out * (valid.targets - constant) ** 2))
 
 

@@ -31,13 +31,14 @@ def main_frequency(samples: Samples) -> float:
     n = len(np.unique(samples.X))
     if samples.X.shape[1] > 1 or n < 3:
         return 0.0
-    counts = np.ones(len(samples)) if samples.weight is None else samples.weight
-    y = samples.y - counts @ samples.y / counts.sum()
-    squares = counts @ y**2
-    y = counts[:, None] * y[:, squares > 0] / np.sqrt(squares[squares > 0])
+    counts, y = samples.counts[:, : samples.y.shape[1]], samples.values
+    total = counts.sum(axis=0)
+    y = y - (counts * y).sum(axis=0) / np.where(total, total, 1.0)
+    squares = (counts * y**2).sum(axis=0)
+    y = (counts * y)[:, squares > 0] / np.sqrt((total * squares)[squares > 0])
     frequencies = np.pi / 2 * np.arange(1, min(n, MAX_FREQUENCIES))
     waves = (np.exp(1j * frequency * samples.X[:, 0]) for frequency in frequencies)
     shares = np.array([(np.abs(wave @ y) ** 2).sum() for wave in waves])
     least = SIGNIFICANCE * np.log(n) / n * squares.size
     best = int(shares.argmax())
-    return float(frequencies[best]) if 2 * shares[best] / counts.sum() > least else 0.0
+    return float(frequencies[best]) if 2 * shares[best] > least else 0.0

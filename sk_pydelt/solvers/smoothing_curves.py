@@ -303,8 +303,8 @@ class SplineColumns:
 
     @property
     def k(self) -> int:
-        """The degree."""
-        return self.parts[0][1].k
+        """The degree, the highest of all."""
+        return max(spline.k for _, spline in self.parts)
 
     def __call__(self, x: np.ndarray, nu: int = 0) -> np.ndarray:
         """The derivatives of order nu at x (n,): shape (n, q)."""

@@ -41,6 +41,7 @@ ASKS = {
     "batch_norm": ({"batch_norm": True}, {}),
     "sample_weight": ({}, {"sample_weight": np.linspace(1, 2, 20)}),
     "dy": ({}, {"dy": 2 * X}),
+    "y=nan": ({}, {"y": np.column_stack([Y, np.where(Y > 0.5, np.nan, Y)])}),
     "alpha": ({"alpha": 0.01}, {}),
     "early_stopping": ({"early_stopping": True}, {}),
     "dtype='float32'": ({"dtype": "float32"}, {}),
@@ -78,7 +79,7 @@ def ask(feature, backend, **parameters):
     """Fit with the parameters that ask for a feature, and nothing else."""
     asked, arguments = ASKS[feature]
     net = NeuralNetworkInterpolator((4,), backend=backend, epochs=2, **parameters)
-    return net.set_params(**asked).fit(X, Y, **arguments)
+    return net.set_params(**asked).fit(**{"X": X, "y": Y, **arguments})
 
 
 @each_feature
@@ -97,7 +98,7 @@ def test_a_backend_that_lacks_a_feature_refuses_it_and_nothing_else(feature):
     if feature == "solver='adam'":
         solver, others = {"solver": "lbfgs"}, others - {"batch_size", "dropout_rate"}
     for other in others:
-        assert ask(other, "recorder", **solver).predict(X).shape == (20,)
+        assert ask(other, "recorder", **solver).predict(X).shape[0] == 20
 
 
 @each_feature
@@ -131,7 +132,7 @@ def test_what_no_backend_has_is_refused_without_a_name():
 
 def test_every_parameter_of_the_net_is_in_the_table():
     """But those that say the size of things, or are the same for any backend."""
-    covered = {FEATURES[feature].parameter for feature in ASKS} - {"sample_weight", "dy"}
+    covered = {FEATURES[feature].parameter for feature in ASKS} - {"sample_weight", "dy", "y"}
     plain = {"learning_rate", "epochs", "omega_0", "x_scaler", "y_scaler"}
     plain |= {"validation_split", "patience", "tol", "backend"}
     assert set(ASKS) == set(FEATURES)

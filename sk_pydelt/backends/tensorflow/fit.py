@@ -32,7 +32,7 @@ def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
             batch_size=fit.batch_size,
             verbose=0,
         )
-        keras_net.fit(train.X, train.y, data=(train, valid))
+        keras_net.fit(train.X, train.values, data=(train, valid))
     history = keras_net.history_
     return FitResult(keras_net, history["loss"], history.get("val_loss"))
 
