@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import calculus
 from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import predicts_1d, propagate, propagate_inverse
-from .checks import check_measured, check_places, check_values, check_weight
+from .checks import check_measured, check_numbers, check_places, check_rows, check_weight
 from .explained import warn_of_constants, warn_user
 from .jets import Jet
 from .jets.blocks import map_row_blocks
@@ -214,11 +214,11 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
 
     def _samples(self, X, y, sample_weight):
         """X (n, d), y (n, m) and the weights, checked, of the rows that count; and which do."""
-        X, y = check_places(X), check_values(y, "y")
+        X, y = check_numbers(check_places(X), "X"), check_numbers(y, "y")
+        check_rows(X, y)
         options = {"dtype": np.float64, "order": "C"}
         of_y = {**options, "ensure_2d": False, "ensure_all_finite": "allow-nan"}
         X, y = validate_data(self, X, y, validate_separately=(options, of_y))
-        check_consistent_length(X, y)
         sample_weight, kept = check_weight(sample_weight, X)
         self._y_ndim = y.ndim
         return X[kept], y.reshape(len(y), -1)[kept], sample_weight, kept
@@ -272,7 +272,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
     def _checked(self, X):
         """X as an array (n, d) of the features that the fitted function has."""
         check_is_fitted(self)
-        return validate_data(self, check_places(X), reset=False, dtype=np.float64, order="C")
+        X = check_numbers(check_places(X), "X")
+        return validate_data(self, X, reset=False, dtype=np.float64, order="C")
 
     def _values(self, X):
         """Values at a checked X, with as many axes as y had."""

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, _num_samples
 
 __all__ = [
     "check_measured",
+    "check_numbers",
     "check_places",
+    "check_rows",
     "check_values",
     "check_weight",
     "described",
@@ -18,6 +20,7 @@ __all__ = [
 ]
 
 SHOWN = 60  # characters of a value in a message, at most
+WEIGHTS = 1e-100, 1e100  # least and largest: their squares and sums are numbers of float64
 
 TIME_DTYPES = ("date", "time", "duration", "period")  # datetime64, Timestamp, Duration, ...
 TIMES = (date, time, timedelta, np.datetime64, np.timedelta64)
@@ -55,8 +58,12 @@ def unmasked(data: Any) -> Any:
 
 
 def check_values(data: Any, name: str) -> Any:
-    """The data without masks, or a ValueError where they are dates or durations."""
-    data = unmasked(data)
+    """The data without masks, or a ValueError where they are dates or durations.
+
+    What NumPy cannot read, such as a tensor that needs a gradient, a sparse one or one on a GPU,
+    is a TypeError; ragged lists are a ValueError.
+    """
+    data = _readable(unmasked(data), name)
     if _hold_times(data):
         raise ValueError(
             f"{name} holds dates or durations, which have no unit to differentiate by. Convert "
@@ -67,8 +74,22 @@ def check_values(data: Any, name: str) -> Any:
     return data
 
 
+def check_numbers(data: Any, name: str) -> Any:
+    """As `check_values`; text is a ValueError too, even where it would read as a number."""
+    data = check_values(data, name)
+    _refuse_complex(data, name)
+    if (text := _first_text(data)) is not None:
+        raise ValueError(
+            f"{name} holds text, such as {text!r}, and could not convert string to float: give "
+            "numbers, such as those of numpy.asarray(text, dtype=float) where all of it are."
+        )
+    return data
+
+
 def check_places(X: Any) -> Any:
     """X without masks, or a ValueError where it is one-dimensional or holds dates."""
+    if X is None:
+        raise ValueError("X is None: give the places of the samples, a row for each.")
     X = check_values(X, "X")
     if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
         raise ValueError(
@@ -117,18 +138,90 @@ def check_measured(y: ArrayLike, dy: np.ndarray | None = None) -> None:
         )
 
 
+def check_rows(X: Any, y: Any) -> None:
+    """Raise a ValueError where y has another number of rows than X, or none."""
+    if y is None or np.isscalar(X):  # scikit-learn says what is missing
+        return
+    n, n_values = _num_samples(X), "none" if np.isscalar(y) else _num_samples(y)
+    if n != n_values:
+        raise ValueError(
+            f"X and y must have a row for each sample: X has {n} and y {n_values}. (Found input "
+            f"variables with inconsistent numbers of samples: [{n}, {n_values}])"
+        )
+
+
 def check_weight(
     sample_weight: ArrayLike | None, X: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | slice]:
     """The weights above zero, and their rows: a row of weight zero must not move a scaler."""
     if sample_weight is None:
         return None, slice(None)
-    weight = check_values(sample_weight, "sample_weight")
+    weight = check_numbers(sample_weight, "sample_weight")
     weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
     kept = weight > 0
     if not kept.any():
         raise ValueError("sample_weight is zero for every sample: give at least one above zero.")
-    return weight[kept], kept
+    weight = weight[kept]
+    if weight.min() < WEIGHTS[0] or weight.max() > WEIGHTS[1]:
+        raise ValueError(
+            f"sample_weight must lie between {WEIGHTS[0]:g} and {WEIGHTS[1]:g} where it is not "
+            f"zero, for a whole weight is that many copies of a row: divide all by one number; got "
+            f"{weight.min():.1e} to {weight.max():.1e}."
+        )
+    return weight, kept
+
+
+def _readable(data, name):
+    """The data as they are where NumPy can read them, else a TypeError that names them."""
+    if isinstance(data, np.ndarray) or not hasattr(data, "__array__"):
+        return data if not isinstance(data, list | tuple) else _of_equal_rows(data, name)
+    try:
+        np.asarray(data)
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(
+            f"{name} cannot be read as an array: {error} Give a NumPy array; of a torch tensor, "
+            f"{name}.detach().cpu().double().numpy()."
+        ) from error
+    return data
+
+
+def _of_equal_rows(data, name):
+    """Lists as they are, or a ValueError where rows differ in length."""
+    try:
+        np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} must have rows of one length: {error}") from error
+    return data
+
+
+def _refuse_complex(data, name):
+    """Refuse complex numbers."""
+    array = data if hasattr(data, "shape") else np.asarray(data)
+    if getattr(getattr(array, "dtype", None), "kind", "") == "c":
+        raise ValueError(
+            f"Complex data not supported: give the real and imaginary part of {name} apart, as two "
+            f"columns; got dtype {array.dtype}."
+        )
+
+
+def _first_text(data):
+    """An entry that is text, of a frame, an array or lists; None where there is none."""
+    if hasattr(data, "dtypes") and not hasattr(data, "dtype"):
+        columns = [_safe_indexing(data, i, axis=1) for i in range(data.shape[1])]
+    else:
+        columns = [data if hasattr(data, "dtype") else np.asarray(data)]
+    for column in columns:
+        dtype = column.dtype
+        if getattr(dtype, "kind", "O") in "OUSTV" and not _is_number(dtype):
+            for entry in np.asarray(column).ravel():
+                if isinstance(entry, str | bytes):
+                    return entry
+    return None
+
+
+def _is_number(dtype):
+    """Whether a dtype of polars is one of numbers."""
+    return hasattr(dtype, "is_numeric") and dtype.is_numeric()
 
 
 def _hold_times(data):

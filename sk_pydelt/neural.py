@@ -144,7 +144,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         "batch_size": [None, Interval(Integral, 1, None, closed="left")],
         "dropout_rate": [Interval(Real, 0, 1, closed="left")],
         "batch_norm": ["boolean"],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, 1e100, closed="both")],
         "omega_0": [Interval(Real, 0, None, closed="neither")],
         "early_stopping": ["boolean"],
         "validation_split": [Interval(Real, 0, 1, closed="neither")],

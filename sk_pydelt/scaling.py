@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler, StandardScaler
@@ -71,7 +72,26 @@ def apply(transform: Callable, data: np.ndarray) -> np.ndarray:
 
     A scaler with ``copy=False`` writes into what it is given, here as in its fit a copy.
     """
-    return np.asarray(transform(data.copy()), dtype=np.float64, order="C")
+    found = transform(data.copy())
+    if issparse(found):
+        raise ValueError(
+            f"As x_scaler or y_scaler, {_method(transform)} must return a dense array; it returned "
+            "a sparse one: set sparse_output=False, or let a step follow that fills it up."
+        )
+    array = np.asarray(found)
+    numbers = array.dtype.kind in "biuf" or hasattr(found, "columns")
+    if not numbers or array.ndim != 2 or len(array) != len(data) or not array.shape[1]:
+        raise ValueError(
+            f"As x_scaler or y_scaler, {_method(transform)} must return a table of real numbers "
+            f"with a row for each of {len(data)} and one column at least; it returned "
+            f"{type(found).__name__} of shape {array.shape} and dtype {array.dtype}."
+        )
+    return np.asarray(array, dtype=np.float64, order="C")
+
+
+def _method(transform):
+    """The name of a transformer's method."""
+    return f"{type(getattr(transform, '__self__', None)).__name__}.{transform.__name__}"
 
 
 @np.errstate(over="ignore")
@@ -95,7 +115,7 @@ def _shifts(scaler):
 def _fitted(scaler, data, weight):
     scaler, weights = clone(scaler), {}
     if weight is not None and has_fit_parameter(scaler, "sample_weight"):
-        weights["sample_weight"] = weight.copy()
+        weights["sample_weight"] = np.ldexp(weight, -int(np.frexp(weight.max())[1]))
     return scaler.fit(data.copy(), **weights)
 
 
@@ -113,7 +133,13 @@ def _refuse_extreme_units(size, spread, what, remedy, limit=1e150):
 def _refuse_lost(scaler, data, name):
     """Refuse a scaler that takes a column for a constant that is none, or leaves it far away."""
     size, spread = _sizes(data)
-    scaled_size, scaled = _sizes(apply(scaler.transform, data))
+    found = apply(scaler.transform, data)
+    if not np.isfinite(found).all() and np.isfinite(data).all():
+        raise ValueError(
+            f"{_method(scaler.transform)} made NaN or infinity of finite {name}: use another "
+            f"{name.lower()}_scaler, or the default."
+        )
+    scaled_size, scaled = _sizes(found)
     if scaled.shape == spread.shape:
         declined = (scaled < TINY) & (not isinstance(scaler, FunctionTransformer))
         left = ~declined & (scaled > LOST * scaled_size)  # no NaN

@@ -11,17 +11,20 @@ from sklearn.utils.validation import check_array
 
 from .base import BaseInterpolator, validated
 from .chain import propagate
-from .checks import check_measured, check_values
+from .checks import check_measured, check_numbers
 from .jets import Jet
 from .samples import Slopes
 
 __all__ = ["SobolevInterpolator", "scaled_slopes"]
 
+HEAVIEST = 1e12  # dy_weight
+STEEPEST = 1e100  # scaled derivatives: their squares are numbers of float64
+
 
 def _check_dy(dy, n, m, d, y_ndim):
     """Known derivatives as an array (n, m, d), with NaN where they are unknown."""
     dy = check_array(
-        check_values(dy, "dy"),
+        check_numbers(dy, "dy"),
         dtype=np.float64,
         order="C",
         ensure_2d=False,
@@ -50,6 +53,11 @@ def _check_dy_weight(weight, dy):
         raise ValueError("dy_weight says what known derivatives count: give them as dy too.")
     if not isinstance(weight, Real) or not 0 <= weight < np.inf:
         raise ValueError(f"dy_weight must be None or a finite number >= 0; got {weight!r}.")
+    if weight > HEAVIEST or 0 < weight < 1 / HEAVIEST:
+        raise ValueError(
+            f"dy_weight must be 0 or lie between {1 / HEAVIEST:g} and {HEAVIEST:g}: beyond, "
+            f"float64 holds nothing of one of the two errors that it weighs; got {weight!r}."
+        )
 
 
 def scaled_slopes(
@@ -69,6 +77,11 @@ def scaled_slopes(
     units = np.sqrt((directions**2).sum(axis=2).mean(axis=0))
     units[units == 0] = 1.0
     target = np.where(spoiled, 0.0, target / units[:, None])
+    if (steepest := np.abs(target).max(initial=0.0)) > STEEPEST:
+        raise ValueError(
+            f"dy is up to {steepest:.1e} times as large as the range of y over that of X: check "
+            "its units, which are those of y over those of X."
+        )
     return Slopes(directions / units[:, None], target, ~spoiled, units, weight)
 
 

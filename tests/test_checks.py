@@ -159,3 +159,83 @@ def test_the_remedy_for_datetime_objects_is_one():
     t = TIMES["datetime"]
     seconds = np.array([(s - t[0]).total_seconds() for s in t]).reshape(-1, 1)
     assert_allclose(spline().fit(seconds, 3 * seconds.ravel()).gradient(seconds), 3.0)
+
+
+TEXT = {
+    "an array": T.astype(str),
+    "objects": T.astype(str).astype(object),
+    "bytes": T.astype(bytes),
+    "lists": T.astype(str).tolist(),
+    "a frame": pd.DataFrame({"t": T.ravel().astype(str)}),
+    "categories": pd.DataFrame({"t": T.ravel().astype(str)}, dtype="category"),
+}
+
+
+@pytest.mark.parametrize("case", TEXT)
+def test_numeric_text_is_no_number(case):
+    text = TEXT[case]
+    fitted = spline().fit(T, Y)
+    for X in (text, text[:3]):
+        calls = [lambda X=X: spline().fit(X, Y[: len(X)]), lambda X=X: fitted.predict(X)]
+        calls.append(lambda X=X: fitted.gradient(X))
+        for call in calls:
+            with pytest.raises(ValueError, match="X holds text, such as .*give numbers"):
+                call()
+    with pytest.raises(ValueError, match="y holds text"):
+        spline().fit(T, text)
+    with pytest.raises(ValueError, match="sample_weight holds text"):
+        spline().fit(T, Y, sample_weight=np.ravel(text))
+    with pytest.raises(ValueError, match="direction holds text"):
+        directional_derivative(fitted, T, np.asarray(text))
+    with pytest.raises(ValueError, match="sample_weight holds text"):
+        average_marginal_effects(fitted, T, sample_weight=np.ravel(text))
+
+
+def test_tensors_that_numpy_cannot_read():
+    torch = pytest.importorskip("torch")
+    good, fitted = torch.tensor(T), spline().fit(T, Y)
+    assert_array_equal(fitted.predict(good), fitted.predict(T))
+    needs_gradient = good.clone().requires_grad_()
+    for bad in (needs_gradient, good.to_sparse(), good.bfloat16()):
+        calls = {
+            "X": [
+                lambda bad=bad: spline().fit(bad, Y),
+                lambda bad=bad: fitted.predict(bad),
+                lambda bad=bad: fitted.gradient(bad),
+                lambda bad=bad: fitted.differentiate(2)(bad),
+            ],
+            "y": [lambda bad=bad: spline().fit(T, bad)],
+            "dy": [lambda bad=bad: net().fit(T, Y, dy=bad)],
+            "sample_weight": [lambda bad=bad: spline().fit(T, Y, sample_weight=bad)],
+            "direction": [lambda bad=bad: directional_derivative(fitted, T, bad)],
+        }
+        for name, some in calls.items():
+            for call in some:
+                with pytest.raises(TypeError, match=f"{name} cannot be read as an array: .*detach"):
+                    call()
+
+
+def test_alpha_beyond_float64():
+    with pytest.raises(ValueError, match=r"'alpha' parameter .* in the range \[0.0, 1e\+100\]"):
+        net().set_params(alpha=1e300).fit(T, Y)
+
+
+def test_errors_of_a_whole_array_name_it():
+    ragged, fitted = [[1.0], [1.0, 2.0]], spline().fit(T, Y)
+    for X, y, weight, message in (
+        (T + 1j, Y, None, "Complex data not supported: .* part of X apart"),
+        (T, Y + 1j, None, "Complex data not supported: .* part of y apart"),
+        (T, Y, Y + 1j, "Complex data not supported: .* part of sample_weight apart"),
+        (None, Y, None, "X is None"),
+        (ragged, Y, None, "X must have rows of one length"),
+        (T, ragged, None, "y must have rows of one length"),
+        (T, Y, ragged, "sample_weight must have rows of one length"),
+        (T, Y[:5], None, "X has 12 and y 5"),
+        (T, 3.0, None, "X has 12 and y none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            spline().fit(X, y, sample_weight=weight)
+    for X, message in ((T + 1j, "part of X apart"), (ragged, "X must have rows of one length")):
+        for function in (fitted.predict, fitted.gradient):
+            with pytest.raises(ValueError, match=message):
+                function(X)

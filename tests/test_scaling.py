@@ -2,9 +2,17 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+)
 
 from sk_pydelt import (
     BayesianNeuralNetworkInterpolator,
@@ -142,3 +150,82 @@ def test_small_and_large_units_that_float64_holds_change_nothing():
 def test_rounding_is_no_variation():
     data = np.array([[1.0, 1.0, 1e9], [1.0, 1.0 + 2e-16, 1e9 + 1e-4]])
     assert varies(data).tolist() == [False, False, True]
+
+
+class Returns(TransformerMixin, BaseEstimator):
+    """Gives back, from `transform` or from its inverse, what a case makes of the data."""
+
+    def __init__(self, change=None, inverse=None):
+        self.change, self.inverse = change, inverse
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X if self.change is None else CHANGES[self.change](X)
+
+    def inverse_transform(self, X):
+        return X if self.inverse is None else CHANGES[self.inverse](X)
+
+
+CHANGES = {
+    "sparse": scipy.sparse.csr_array,
+    "1-D": lambda X: X[:, 0],
+    "of other length": lambda X: X[:-1],
+    "without columns": lambda X: X[:, :0],
+    "with three axes": lambda X: X[:, :, None],
+    "nothing": lambda X: None,
+    "text": lambda X: X.astype(str),
+    "complex": lambda X: 1j * X,
+}
+
+
+@each_estimator
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_a_scaler_must_return(name, change):
+    message = r"As x_scaler or y_scaler, Returns\.transform must return a (dense|table of real)"
+    y = np.sin(T[:20]).ravel()
+    for scaler in ("x_scaler", "y_scaler"):
+        model = estimator(name, **{scaler: Returns(change)})
+        with pytest.raises(ValueError, match=message):
+            model.fit(T[:20], y)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_the_inverse_must_return(change):
+    model = SplineInterpolator(y_scaler=Returns(inverse=change))
+    with pytest.raises(ValueError, match=r"Returns\.inverse_transform must return a"):
+        model.fit(T[:20], T[:20].ravel() ** 2)  # asks what the fit explains
+
+
+@each_estimator
+@pytest.mark.parametrize("scaler", ["x_scaler", "y_scaler"])
+def test_a_scaler_that_makes_no_numbers(name, scaler):
+    model = estimator(name, **{scaler: FunctionTransformer(lambda X: X * np.nan)})
+    with pytest.raises(ValueError, match=f"made NaN or infinity of finite .* another {scaler}"):
+        model.fit(T[:20], np.sin(T[:20]).ravel())
+
+
+@each_estimator
+@pytest.mark.parametrize("weight", [2.0**325, 2.0**-325])
+def test_weights_of_any_size_count_by_their_ratios(name, weight):
+    """To scalers, nets and splines; a Bayesian fit takes them for copies, and refuses so many."""
+    y, shares = np.sin(T[::10]).ravel(), 1 + np.arange(40) % 3
+    model = estimator(name)
+    if name == "bayesian":
+        if weight > 1:
+            with pytest.raises(ValueError, match=r"sample_weight is up to 2\.1e\+98, and a Bayes"):
+                model.fit(T[::10], y, sample_weight=weight * shares)
+        return
+    expected = model.fit(T[::10], y, sample_weight=shares).predict(T)
+    found = model.fit(T[::10], y, sample_weight=weight * shares).predict(T)
+    assert_allclose(found, expected, rtol=1e-9)
+
+
+@each_estimator
+def test_weights_beyond_float64(name):
+    y = np.sin(T[:20]).ravel()
+    for weight in (np.full(20, 1e200), np.full(20, 1e-200), np.append(np.ones(19), 1e200)):
+        with pytest.raises(ValueError, match="sample_weight must lie between 1e-100 and 1e"):
+            estimator(name).fit(T[:20], y, sample_weight=weight)

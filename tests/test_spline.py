@@ -485,3 +485,14 @@ def test_y_in_extreme_units(d, unit):
 
 def test_the_default_degree_is_five():
     assert SplineInterpolator().degree == 5
+
+
+def test_weights_of_a_surface():
+    """Nothing where it goes through the samples; not too far apart where it does not."""
+    X = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    y, weight = np.sin(3 * X).sum(axis=1), np.append(np.ones(29), 1e50)
+    exact = SplineInterpolator(smoothing=0.0).fit(X, y, sample_weight=weight)
+    assert_allclose(exact.predict(X), y, atol=1e-10)
+    for smoothing in (None, 1e-3):
+        with pytest.raises(ValueError, match="sample_weight of places in several features may dif"):
+            SplineInterpolator(smoothing).fit(X, y, sample_weight=weight)

@@ -41,17 +41,6 @@ def plain(n_features, n_outputs):
     return nn.Sequential(nn.Linear(n_features, 6), nn.Tanh(), nn.Linear(6, n_outputs))
 
 
-class Flattens(nn.Module):
-    """Forgets the axis of the outputs."""
-
-    def __init__(self, n_features, n_outputs):
-        super().__init__()
-        self.layers = plain(n_features, n_outputs)
-
-    def forward(self, X):
-        return self.layers(X)[:, 0]
-
-
 class Interrupted(nn.Module):
     """The user presses Ctrl-C in the call of number `stop` in training."""
 

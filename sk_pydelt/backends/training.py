@@ -1,5 +1,6 @@
 """What training means in every backend: the split, the batches, the seed, and the ends."""
 
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ __all__ = [
     "draw_seed",
     "end_early",
     "patience",
+    "require_arguments",
     "require_finite",
     "require_one_net",
+    "require_shape",
     "split_rows",
 ]
 
@@ -129,6 +132,32 @@ def require_finite(number: float, n_epochs: int) -> None:
             f"Training diverged in epoch {n_epochs}: its loss or a weight is not a "
             "number any more. Use scalers that bring the data near 1, or a smaller "
             "learning_rate with solver='adam'."
+        )
+
+
+def require_arguments(function: Callable, wanted: str, *args: Any, **kwargs: Any) -> None:
+    """Raise a TypeError where a user's function, or class, does not take some arguments."""
+    is_class = inspect.isclass(function)
+    try:
+        signature = inspect.signature(function.__init__ if is_class else function)
+    except ValueError:  # of C, which tells none
+        return
+    try:
+        signature.bind(*(None,) * is_class, *args, **kwargs)
+    except TypeError as error:
+        name = getattr(function, "__qualname__", repr(function))
+        raise TypeError(f"{wanted}; {name}{signature} does not: {error}.") from None
+
+
+def require_shape(outputs: Any, n_rows: int, n_outputs: int) -> None:
+    """Refuse what a user's net returns for some rows unless it is a table of all outputs."""
+    got = getattr(outputs, "shape", None)
+    if got is None or tuple(got) != (n_rows, n_outputs):
+        shown = type(outputs).__name__ if got is None else f"shape {tuple(got)}"
+        raise ValueError(
+            f"What module builds must return one array of shape (n, n_outputs), ({n_rows}, "
+            f"{n_outputs}) for {n_rows} rows, or the loss would compare every row with every "
+            f"other; it returned {shown}."
         )
 
 

@@ -20,6 +20,7 @@ from .selection import portfolio, race
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
+MOST_COPIES = 1e12  # of a row
 BLOCK_ROWS = 1024  # rows that pass through the nets at a time, so that they stay in the cache
 SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.piecewise_linear]
 
@@ -167,6 +168,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.random_state = random_state
 
     def _fit_scaled(self, samples):
+        _refuse_many_copies(samples.weight)
         rng, n_features = check_random_state(self.random_state), samples.X.shape[1]
         settings = portfolio(n_features, self.hidden_layers, self.activation, self.omega_0)
         limits = {name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget")}
@@ -248,3 +250,13 @@ def _row(entrant):
         "log_predictive_density": entrant.mean_score if evidence else None,
         "weight": entrant.weight,
     }
+
+
+def _refuse_many_copies(weight):
+    """Beyond some number of copies nothing is left in float64 of what one row says."""
+    if weight is not None and weight.max() > MOST_COPIES:
+        raise ValueError(
+            f"sample_weight is up to {weight.max():.1e}, and a Bayesian fit takes it for that many "
+            f"copies of a row, all measured with noise of their own: {MOST_COPIES:.0e} are the "
+            "most. Divide the weights by one number, so that they add up to the number of samples."
+        )

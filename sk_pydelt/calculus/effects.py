@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight
 
 from ..chain import propagate_sum_std
-from ..checks import check_values
+from ..checks import check_numbers
 from ..state import reads_one_state
 from .evaluation import all_partials, drop_output_axis, dry_run, feature_names
 from .rows import require_fitted, validate_rows
@@ -109,7 +109,7 @@ def average_marginal_effects(
     n = len(effects)
     if n < 2:
         raise ValueError(f"An average with a standard error needs 2 rows at least; got {n}.")
-    weight = check_values(sample_weight, "sample_weight")
+    weight = check_numbers(sample_weight, "sample_weight")
     weight = _check_sample_weight(weight, effects, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight is zero for every row: give at least one above zero.")

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array
 
-from ..checks import check_values
+from ..checks import check_numbers
 from ..state import reads_one_state
 from .evaluation import (
     all_partials,
@@ -295,7 +295,7 @@ def directional_derivative(
     if isinstance(check_order(order, model), tuple):
         raise ValueError(f"order must be a whole number >= 1; got {order!r}.")
     rows = _enter(model, X, order)
-    v = check_values(direction, "direction")
+    v = check_numbers(direction, "direction")
     v = check_array(v, dtype=np.float64, ensure_2d=False, input_name="direction")
     shape = rows.values.shape
     if v.shape not in (shape, shape[1:]):

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _is_fitted, check_is_fitted, validate_data
 
 from ..chain import entrance
 from ..chain.rows_jet import RowsJet
-from ..checks import check_places, described
+from ..checks import check_numbers, check_places, described
 from ..jets import Jet
 
 __all__ = ["Rows", "branches", "moved", "n_features", "require_fitted", "validate_rows"]
@@ -110,6 +110,7 @@ def validate_rows(model: BaseEstimator, X: ArrayLike | Rows) -> Rows:
     options = {"dtype": np.float64, "order": "C", "ensure_all_finite": missing}
     numeric = _numeric_columns(source) if apart else np.ones(1, dtype=bool)
     if numeric.all():
+        source = source if apart else check_numbers(source, "X")
         values = validate_data(first, source, estimator=model, reset=False, **options)
         numeric = np.ones(_check_width(model, values), dtype=bool)
     else:

@@ -13,6 +13,7 @@ from .smoothing_choice import Smoothed, choose_smoothing, rounding
 
 __all__ = ["fit_surface", "kernel_factor", "monomials"]
 
+WEIGHT_RATIO = 1e8  # the largest weight over the smallest: its square root costs digits
 RANK = 1e-9  # relative singular values below this are zero: rounding of the scaled features
 
 
@@ -49,7 +50,20 @@ def fit_surface(
     smoothing: float | None,
     noise: float | list[float] = 0.0,
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
-    """The polyharmonic spline of several features, with λ and the degrees of freedom."""
+    """The polyharmonic spline of several features, with λ and the degrees of freedom.
+
+    Raises
+    ------
+    ValueError
+        Weights that differ so much that the equations hold nothing of the smaller ones.
+    """
+    weight = np.ones_like(weight) if smoothing == 0 else weight  # they count for nothing there
+    if weight.max() > WEIGHT_RATIO * weight.min():
+        raise ValueError(
+            f"sample_weight of places in several features may differ by {WEIGHT_RATIO:.0e} at "
+            f"most where they are smoothed; got {weight.min():.1e} to {weight.max():.1e}. Leave "
+            "the samples of least weight out, by a weight of zero."
+        )
     origin, root = X.mean(axis=0), np.sqrt(weight / weight.sum())
     length = np.abs(X - origin).max() or 1.0
     columns, order = np.hsplit((X - origin) / length, X.shape[1]), (degree - 1) // 2

@@ -35,8 +35,10 @@ def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
     with kind.seeded(seed):
         skorch_net.initialize()
         module = skorch_net.module_.to(dtype)
+        places = torch.tensor(samples.X, dtype=dtype, device=net.device)
+        kind.require_outputs(module, places[:2])
         if samples.slopes is not None:
-            kind.require_slopes(module, torch.tensor(samples.X, dtype=dtype, device=net.device))
+            kind.require_slopes(module, places)
         with one_thread(multiplications(module, skorch_net.batch_size)):
             skorch_net.partial_fit(train, y=None)
     skorch_net.keep_what_predicts()

@@ -83,7 +83,7 @@ class _Weights:
     """The parameters of a module, made views of one vector: one copy of it writes them all."""
 
     def __init__(self, module):
-        self.parameters = list(module.parameters())
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
         self._bind()
 
     def _bind(self):

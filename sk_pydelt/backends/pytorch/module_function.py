@@ -36,7 +36,9 @@ class ModuleFunction:
 
     def __init__(self, module: torch.nn.Module) -> None:
         self.module = module
-        self.names, parameters = zip(*module.named_parameters())
+        self.names, parameters = zip(
+            *((n, p) for n, p in module.named_parameters() if p.requires_grad)
+        )
         self.shapes = [p.shape for p in parameters]
         self.device = parameters[0].device
 

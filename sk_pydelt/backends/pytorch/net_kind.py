@@ -47,6 +47,10 @@ class NetKind(ABC):
         """Around all that draws random numbers: from the seed, and nothing global is left moved."""
 
     @abstractmethod
+    def require_outputs(self, module: torch.nn.Module, X: torch.Tensor) -> None:
+        """Raise a ValueError or TypeError where rows of X do not become outputs to be trained."""
+
+    @abstractmethod
     def require_slopes(self, module: torch.nn.Module, X: torch.Tensor) -> None:
         """Raise a ValueError where known derivatives cannot be fitted; it may draw numbers."""
 

@@ -38,6 +38,9 @@ class PerceptronNet(NetKind):
     def seeded(self, seed: int) -> AbstractContextManager:
         return nullcontext()  # it draws from generators of its own
 
+    def require_outputs(self, module: torch.nn.Module, X: torch.Tensor) -> None:
+        """It does."""
+
     def require_slopes(self, module: torch.nn.Module, X: torch.Tensor) -> None:
         """Nothing: the estimator refuses dropout and batch normalisation with known slopes."""
 

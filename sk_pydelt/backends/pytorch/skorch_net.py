@@ -10,7 +10,7 @@ from skorch.history import History
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from ..training import require_finite
+from ..training import require_finite, require_shape
 from .batches import Rows
 from .net_kind import NetKind
 
@@ -95,6 +95,21 @@ class SkorchNet(NeuralNetRegressor):
         if isinstance(self.optimizer_, torch.optim.LBFGS):
             self.initialize_optimizer()
 
+    def initialize_module(self) -> "SkorchNet":
+        """Build the module, and refuse what cannot be trained."""
+        super().initialize_module()
+        if not isinstance(self.module_, torch.nn.Module):
+            raise TypeError(
+                "module must be a torch.nn.Module class, or a function that returns a module; it "
+                f"returned {self.module_!r}."
+            )
+        if not any(p.requires_grad for p in self.module_.parameters()):
+            raise ValueError(
+                f"The module {type(self.module_).__name__} has no parameters that require a "
+                "gradient, so there is nothing to fit: give it layers with weights."
+            )
+        return self
+
     @property
     def end_of_search(self) -> str | None:
         """Why the training step itself can go no further; None where it can."""
@@ -121,12 +136,7 @@ class SkorchNet(NeuralNetRegressor):
     ) -> torch.Tensor:
         """Mean squared error of y_true = y or (y, weight), and the penalty in training."""
         y, weight = y_true if isinstance(y_true, tuple) else (y_true, None)
-        if y_pred.shape != y.shape:
-            raise ValueError(
-                f"The module must return an array of shape (n, n_outputs) = {tuple(y.shape)} for "
-                f"{len(y)} rows, or the loss would compare every row with every other; it "
-                f"returned {tuple(y_pred.shape)}."
-            )
+        require_shape(y_pred, *y.shape)
         weighted = weight is not None
         loss = (weight * (y_pred - y) ** 2).mean() if weighted else self.criterion_(y_pred, y)
         if training and self.alpha:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 
 from ...jets import Jet, multi_indices
-from ..training import require_one_net
+from ..training import require_arguments, require_one_net, require_shape
 from .batches import Rows
 from .module_function import ModuleFunction, with_slopes
 from .net_kind import NetKind
@@ -41,7 +41,9 @@ class UserModule(NetKind):
                 f"is called with n_features and n_outputs. Pass module={name} itself; got an "
                 f"instance, {name}(...)."
             )
-        return module, {"n_features": self.spec.n_features, "n_outputs": self.spec.n_outputs}
+        named = {"n_features": self.spec.n_features, "n_outputs": self.spec.n_outputs}
+        require_arguments(module, "module is called with n_features=... and n_outputs=...", **named)
+        return module, named
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
@@ -53,6 +55,28 @@ class UserModule(NetKind):
         with _GLOBAL_GENERATORS, torch.random.fork_rng(devices):
             torch.manual_seed(seed)
             yield
+
+    def require_outputs(self, module: torch.nn.Module, X: torch.Tensor) -> None:
+        """Refuse a module that does not map rows of X to outputs that depend on its weights.
+
+        Raises
+        ------
+        TypeError
+            A `forward` that does not take one tensor.
+        ValueError
+            Outputs of another shape, or that no gradient passes through.
+        """
+        require_arguments(module.forward, "The module's forward is called with one tensor", X)
+        with torch.random.fork_rng(range(torch.cuda.device_count())):
+            outputs = module.eval()(X)
+        require_shape(outputs, len(X), self.spec.n_outputs)
+        known = isinstance(outputs, torch.Tensor) and outputs.requires_grad
+        if not (known and outputs.is_floating_point()):
+            raise ValueError(
+                "What the module returns must be real numbers that a gradient passes through: "
+                "leave out detach(), numpy() and casts to whole or complex numbers; it returned "
+                f"{outputs.dtype}{'' if known else ' without a gradient'}."
+            )
 
     def require_slopes(self, module: torch.nn.Module, X: torch.Tensor) -> None:
         """Refuse a module that is another one in training.

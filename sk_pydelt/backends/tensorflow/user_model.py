@@ -1,5 +1,6 @@
 """A user's own Keras model as a kind of net, with derivatives by nested reverse mode."""
 
+import inspect
 import random
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy as np
 
 from ...jets import Jet, multi_indices
 from ...jets.blocks import map_row_blocks
-from ..training import require_one_net
+from ..training import require_arguments, require_one_net, require_shape
 from .epochs import Compiled, compiled_model
 from .framework import forget_kernels, keras, tf
 from .model_function import ModelFunction
@@ -51,6 +52,8 @@ class UserModel(NetKind):
                 "module must be a class or function that builds a keras.Model: it is called with "
                 f"n_features and n_outputs. Pass what builds {name}; got an instance, {name}(...)."
             )
+        named = {"n_features": n_features, "n_outputs": n_outputs}
+        require_arguments(module, "module is called with n_features=... and n_outputs=...", **named)
         with _global_state(self.spec.dtype, seed):
             model = module(n_features=n_features, n_outputs=n_outputs)
             if not isinstance(model, keras.Model):
@@ -58,11 +61,14 @@ class UserModel(NetKind):
                     "With backend='tensorflow', module must be a function or class that builds a "
                     f"keras.Model from n_features and n_outputs; got {type(model)} from {module!r}."
                 )
-            shape = tuple(model(tf.zeros((2, n_features), self.spec.dtype), training=False).shape)
-        if shape != (2, n_outputs):
+            X = tf.zeros((2, n_features), self.spec.dtype)
+            require_arguments(model.call, "The model's call is called with one tensor", X)
+            outputs = model(X, **_mode(model, False))
+        require_shape(outputs, 2, n_outputs)
+        if not model.trainable_variables:
             raise ValueError(
-                f"The model that module builds must map 2 rows to shape (2, {n_outputs}), one "
-                f"column for each output; got shape {shape}."
+                f"The model {type(model).__name__} has no trainable weights, so there is nothing "
+                "to fit: give it layers with weights."
             )
         return model
 
@@ -73,7 +79,7 @@ class UserModel(NetKind):
         ------
         ValueError
         """
-        require_one_net(*(model(X, training=mode).numpy() for mode in (True, False)))
+        require_one_net(*(model(X, **_mode(model, mode)).numpy() for mode in (True, False)))
 
     def weights(self, model: keras.Model) -> Weights:
         groups = model.trainable_variables, model.non_trainable_variables
@@ -135,11 +141,18 @@ class UserModel(NetKind):
         return Jet([np.asarray(part, np.float64) for part in results], order, q)
 
 
+def _mode(model, training):
+    """The argument `training`, for a model whose call takes it."""
+    arguments = inspect.signature(model.call).parameters
+    takes = "training" in arguments or any(a.kind is a.VAR_KEYWORD for a in arguments.values())
+    return {"training": training} if takes else {}
+
+
 def predict_model(model: keras.Model, X: np.ndarray, dtype: str) -> np.ndarray:
     """Values of a Keras model at X (n, p), of shape (n, q), in its own precision."""
 
     def block(rows):
-        return model(tf.constant(rows, dtype), training=False).numpy()
+        return model(tf.constant(rows, dtype), **_mode(model, False)).numpy()
 
     return map_row_blocks(block, X, PREDICT_ROWS).astype(np.float64, copy=False)
 
@@ -176,7 +189,7 @@ class _ModelGraph:
     def __call__(self, params, stats, rows, settings, seed, training):
         """As of `PerceptronGraph`."""
         prediction, moved, losses = self.model.stateless_call(
-            params, stats, rows.X, training=training, return_losses=True
+            params, stats, rows.X, return_losses=True, **_mode(self.model, training)
         )
         loss = sum(tf.cast(loss, rows.X.dtype) for loss in losses)  # a user's own regularizers
         directions = tf.unstack(rows.directions, axis=1)
@@ -187,7 +200,9 @@ class _ModelGraph:
     def _slope(self, params, stats, X, direction, training):
         """The derivative along a direction, by forward mode."""
         with tf.autodiff.ForwardAccumulator(X, direction) as forward:
-            prediction, _ = self.model.stateless_call(params, stats, X, training=training)
+            prediction, _ = self.model.stateless_call(
+                params, stats, X, **_mode(self.model, training)
+            )
         return forward.jvp(prediction, unconnected_gradients="zero")
 
 
@@ -196,7 +211,7 @@ def _taylor(model, order, q, parts):
     columns = [tf.zeros_like(parts[0][0, :, :1]) for _ in range(q)]
     monomials = (_monomials(columns, k) for k in range(len(parts)))
     terms = [m * part[i] for ms, part in zip(monomials, parts) for i, m in enumerate(ms)]
-    y = model(tf.add_n(terms), training=False)
+    y = model(tf.add_n(terms), **_mode(model, False))
     found = {(0,) * q: [y[:, j : j + 1] for j in range(y.shape[1])]}
     results = [tf.stack([y])]
     for k in range(1, order + 1):
