@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .backends import FitSpec, NetSpec, get_backend, refuse
+from .backends import FitSpec, NetSpec, get_backend, refuse, require_memory_for
 from .chain import warn_once
 from .explained import warn_user
 from .jets import Jet
@@ -210,6 +210,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self._check_options(with_slopes=samples.slopes is not None)
         net, fit = self._specs(samples)
         refuse(self.backend, net, fit, samples)
+        require_memory_for(net, fit, samples)
         result = get_backend(self.backend).fit(net, fit, samples)
         self._backend = self.backend  # a later set_params must not change what is fitted
         self._piecewise_linear = net.piecewise_linear

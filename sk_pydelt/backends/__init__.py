@@ -5,6 +5,7 @@ Nothing here loads a framework: a backend does when it fits, predicts or differe
 
 from .contract import Backend, FitResult, FitSpec, NetSpec
 from .features import FEATURES, Feature
+from .memory import require_memory_for
 from .registry import OURS, backend_names, feature_table, get_backend, refuse, register_backend
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "get_backend",
     "refuse",
     "register_backend",
+    "require_memory_for",
 ]

@@ -20,6 +20,7 @@ __all__ = [
     "batch_size",
     "draw_seed",
     "end_early",
+    "out_of_memory",
     "patience",
     "require_arguments",
     "require_finite",
@@ -159,6 +160,16 @@ def require_shape(outputs: Any, n_rows: int, n_outputs: int) -> None:
             f"{n_outputs}) for {n_rows} rows, or the loss would compare every row with every "
             f"other; it returned {shown}."
         )
+
+
+def out_of_memory(net: NetSpec, n: int, error: Exception) -> MemoryError:
+    """The error for a framework's own that it has no memory, which names what was asked for."""
+    asked = f"hidden_layers={net.hidden_layers}" if net.module is None else "a module of your own"
+    return MemoryError(
+        f"There is not enough memory on device={net.device!r} to train {asked} on {n} samples: use "
+        "a smaller net, dtype='float32' or a batch_size, or give fewer samples. The framework "
+        f"says: {error}"
+    )
 
 
 def require_one_net(in_training: np.ndarray, outputs: np.ndarray) -> None:

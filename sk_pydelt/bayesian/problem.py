@@ -12,6 +12,7 @@ from ..jets.perceptron import Perceptron
 from ..samples import Samples
 from ..solvers.equations import MAX_SIDE
 from ..solvers.laplace import EvidenceFit, EvidencePoint, EvidenceProblem
+from ..solvers.memory import least_squares_bytes, require_memory
 
 __all__ = ["NetPoint", "NetProblem"]
 
@@ -61,15 +62,15 @@ class NetProblem(EvidenceProblem):
         tied = samples.slopes is not None and samples.slopes.weight is not None
         self.pool = np.kron(np.ones((copies, copies)) if tied else np.eye(copies), np.eye(m))
         self.slopes_apart = (np.arange(self.y.shape[1]) >= m) & (not tied)
+        self.bends = self.y.size <= min(BEND_ADVANTAGE * net.n_weights, MAX_SIDE)
+        self.dual = self.y.size <= min(DUAL_ADVANTAGE * net.n_weights, MAX_SIDE)
+        self.block_rows = rows_within(net.n_weights * self.y.shape[1], BLOCK_ENTRIES)
+        self._check_size()
         self.groups, classes = _groups(net.shapes)
         self.membership = _one_hot(self.groups)
         self.classes = _one_hot(classes) if samples.slopes is None else self.membership
         self.ceilings = np.full(len(self.membership), np.inf)
         self.ceilings[-1] = 1.0  # the level of an output is never known before it is seen
-        self.bends = self.y.size <= min(BEND_ADVANTAGE * net.n_weights, MAX_SIDE)
-        self.dual = self.y.size <= min(DUAL_ADVANTAGE * net.n_weights, MAX_SIDE)
-        self.block_rows = rows_within(net.n_weights * self.y.shape[1], BLOCK_ENTRIES)
-        self._check_size()
 
     def _check_size(self):
         side = self.y.size if self.dual else self.net.n_weights
@@ -80,6 +81,12 @@ class NetProblem(EvidenceProblem):
                 f"{self.y.size} targets. Use smaller hidden_layers, or NeuralNetworkInterpolator("
                 "solver='adam', early_stopping=True)."
             )
+        n_bytes = least_squares_bytes(self.y.size, self.net.n_weights)
+        require_memory(
+            f"A Bayesian net of {self.net.n_weights:,} weights (hidden_layers="
+            f"{self.net.widths[1:-1]}) with {self.y.size} targets",
+            n_bytes if self.dual else 0,  # else a block of rows at a time
+        )
 
     @cached_property
     def parts(self) -> list[Jet]:

@@ -38,7 +38,8 @@ class OneThread:
         per_thread: bool = False,
     ) -> None:
         self.read, self.write, self.limit, self.per_thread = read, write, limit, per_thread
-        self.lock, self.before = threading.Lock(), None
+        self.lock = threading.Lock()
+        self.before = self.held = None  # the number before, and that inside
         self.inside: set[object] = set()
 
     @contextmanager
@@ -53,12 +54,14 @@ class OneThread:
                 self.before = self.before if self.inside else self.read()
                 self.inside.add(token)
                 self.write(None)
+                self.held = self.read()
             yield
         finally:
             with self.lock:
                 self.inside.discard(token)
-                if self.before is not None and (self.per_thread or not self.inside):
-                    self.write(self.before)
+                last = self.per_thread or not self.inside
+                if self.before is not None and last and self.held in (None, self.read()):
+                    self.write(self.before)  # else a user has set another number meanwhile
 
 
 @lru_cache(maxsize=1)

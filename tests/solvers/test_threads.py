@@ -57,6 +57,15 @@ def test_the_number_is_given_back_by_the_last_to_leave(library, one_thread):
     assert library.number == 4
 
 
+def test_a_number_set_meanwhile_stays(library, one_thread):
+    with one_thread(1):
+        library.write(3)
+    assert library.number == 3
+    with one_thread(1):
+        assert library.number == 1
+    assert library.number == 3
+
+
 @pytest.mark.parametrize("where", ["read", "write"])
 def test_an_interrupt_on_the_way_in_leaves_nothing_behind(library, where):
     calls = []

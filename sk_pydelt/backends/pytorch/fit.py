@@ -1,5 +1,6 @@
 """A fit by PyTorch: the skorch net that the specifications describe, trained on samples."""
 
+import re
 from dataclasses import replace
 
 import torch
@@ -9,7 +10,7 @@ from skorch.helper import predefined_split
 from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
 from ..devices import gpu_number
-from ..training import SEEDS, batch_size, draw_seed, end_early, patience, split_rows
+from ..training import SEEDS, batch_size, draw_seed, end_early, out_of_memory, patience, split_rows
 from .batches import data_set
 from .perceptron_net import PerceptronNet
 from .recipe import Recipe
@@ -19,8 +20,26 @@ from .user_module import UserModule
 __all__ = ["fit_net", "fit_seed"]
 
 
+# What torch says where the processor, or a GPU, has no memory left.
+NO_MEMORY = re.compile("DefaultCPUAllocator|not enough memory|CUDA out of memory")
+
+
 def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
-    """Train a skorch net on scaled samples."""
+    """Train a skorch net on scaled samples.
+
+    Raises
+    ------
+    MemoryError
+    """
+    try:
+        return _fit_net(net, fit, samples)
+    except RuntimeError as error:
+        if NO_MEMORY.search(str(error)):
+            raise out_of_memory(net, len(samples), error) from error
+        raise
+
+
+def _fit_net(net, fit, samples):
     net = replace(net, device=_device(net.device))
     kind = (PerceptronNet if net.module is None else UserModule)(net)
     dtype, seed = getattr(torch, net.dtype), fit_seed(fit)

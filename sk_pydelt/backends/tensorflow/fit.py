@@ -5,7 +5,7 @@ from dataclasses import replace
 from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
 from ..devices import gpu_number
-from ..training import SEEDS, batch_size, draw_seed, split_rows
+from ..training import SEEDS, batch_size, draw_seed, out_of_memory, split_rows
 from .framework import tf
 from .keras_net import KerasNet
 from .perceptron_net import PerceptronNet
@@ -16,7 +16,19 @@ __all__ = ["device_name", "fit_net"]
 
 
 def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
-    """Train a SciKeras net on scaled samples."""
+    """Train a SciKeras net on scaled samples.
+
+    Raises
+    ------
+    MemoryError
+    """
+    try:
+        return _fit_net(net, fit, samples)
+    except tf.errors.ResourceExhaustedError as error:
+        raise out_of_memory(net, len(samples), error) from error
+
+
+def _fit_net(net, fit, samples):
     net = replace(net, device=device_name(net.device, len(tf.config.list_physical_devices("GPU"))))
     with tf.device(net.device):
         fit = replace(fit, random_state=draw_seed(fit.random_state, _global_seed))
