@@ -123,5 +123,5 @@ def test_a_file_is_small():
     y = np.sin(3 * t).ravel() + 0.1 * np.random.default_rng(0).standard_normal(200)
     model = BayesianNeuralNetworkInterpolator(max_iter=5, random_state=0).fit(t, y)
     model.predict(t, return_std=True)
-    assert len(model._nets) > 3
+    assert len(model._nets) > 1
     assert len(pickle.dumps(model)) < 100_000

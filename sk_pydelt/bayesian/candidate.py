@@ -1,5 +1,6 @@
 """A net that is fitted to samples by evidence, and judged by others."""
 
+from copy import copy
 from math import ceil, pi
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..solvers.held_out import held_out_densities
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
 from .frequency import main_frequency
+from .polynomial import DEGREES, PolynomialNet
 from .posterior import Posterior
 from .problem import BLOCK_ENTRIES, NetProblem
 
@@ -40,8 +42,6 @@ class Candidate:
     seed : int
     start : int, default=0
         Which of the starts of the setting this is. See `STARTS`.
-    like : Candidate, default=None
-        One of the same setting, fitted to other samples, from where this one goes on.
     """
 
     def __init__(
@@ -53,23 +53,13 @@ class Candidate:
         omega_0: float,
         seed: int,
         start: int = 0,
-        like: "Candidate | None" = None,
     ) -> None:
-        widths = (samples.X.shape[1], *hidden_layers, samples.y.shape[1])
-        self.problem = NetProblem(Perceptron(widths, activation), samples)
+        net = _net(samples, hidden_layers, activation)
+        stretch, pull = STARTS[start % len(STARTS)]
         with np.errstate(all="ignore"):  # what overflows is refused
-            if like is None:
-                stretch, pull = STARTS[start % len(STARTS)]
-                layers = initial_layers(widths, activation, omega_0, seed)
-                frequency = main_frequency(samples)
-                if activation != "sine":
-                    layers[0] = _stretched(layers[0], stretch * frequency)
-                elif frequency > max(omega_0, HIGH_FREQUENCY):
-                    layers[0] = _shifted(layers[0], frequency)
-                w = np.concatenate([part.ravel() for layer in layers for part in layer])
-                self.fit = self.problem.first_fit(w, pull)
-            else:
-                self.fit = EvidenceFit(self.problem.at(like.fit.w), like.fit.alpha, like.fit.beta)
+            w = _initial_weights(net, samples, omega_0, seed, stretch)
+            self.problem = NetProblem(net, samples)
+            self.fit = self.problem.first_fit(w, pull)
             squares = (self.fit.point.residuals**2).sum()
         if not np.isfinite(squares):
             raise ValueError(
@@ -79,17 +69,34 @@ class Candidate:
             )
 
     @property
+    def samples(self) -> Samples:
+        """The samples that it is fitted to."""
+        return self.problem.samples
+
+    def on(self, samples: Samples) -> "Candidate":
+        """The same net, to go on from here with other samples."""
+        other = copy(self)
+        other.problem = NetProblem(self.problem.net, samples)
+        other.fit = EvidenceFit(other.problem.at(self.fit.w), self.fit.alpha, self.fit.beta)
+        return other
+
+    @property
     def n_weights(self) -> int:
         """Number of weights and biases."""
         return self.problem.net.n_weights
 
-    def run(self, n_iter: int) -> None:
-        """Go on with the fit for some steps."""
+    @property
+    def n_iter(self) -> int:
+        """Steps done."""
+        return self.fit.n_iter
+
+    def run(self, n_iter: int, tolerance: float = 1e-3) -> None:
+        """Go on for some steps, or until the log evidence changes by less than a tolerance."""
         last = ceil(LAST * n_iter)
         with one_blas_thread(self.problem.work):
-            self.fit = evidence_steps(self.problem, self.fit, n_iter - last)
+            self.fit = evidence_steps(self.problem, self.fit, n_iter - last, tolerance=tolerance)
             before = self.fit.log_evidence
-            self.fit = evidence_steps(self.problem, self.fit, last)
+            self.fit = evidence_steps(self.problem, self.fit, last, tolerance=tolerance)
         self._rise = self.fit.log_evidence - before
 
     def log_densities(self, samples: Samples) -> np.ndarray:
@@ -174,6 +181,25 @@ class Candidate:
         """What is left of the candidate for predictions."""
         problem, fit = self.problem, self.fit
         return Posterior(problem.net, problem.samples, fit.w, fit.alpha, fit.beta)
+
+
+def _net(samples, hidden_layers, activation):
+    ends = samples.X.shape[1], samples.y.shape[1]
+    if not hidden_layers:
+        return PolynomialNet(*ends, DEGREES[activation])
+    return Perceptron((ends[0], *hidden_layers, ends[1]), activation)
+
+
+def _initial_weights(net, samples, omega_0, seed, stretch):
+    if isinstance(net, PolynomialNet):
+        return np.ones(net.n_weights)
+    layers = initial_layers(net.widths, net.activation, omega_0, seed)
+    frequency = main_frequency(samples)
+    if net.activation != "sine":
+        layers[0] = _stretched(layers[0], stretch * frequency)
+    elif frequency > max(omega_0, HIGH_FREQUENCY):
+        layers[0] = _shifted(layers[0], frequency)
+    return np.concatenate([part.ravel() for layer in layers for part in layer])
 
 
 def _stretched(layer, stretch):

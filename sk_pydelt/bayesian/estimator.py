@@ -39,12 +39,14 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     .. math:: \operatorname{Var}[\partial^k f(x)] = j^T H^{-1} j, \qquad
               j = \partial_w \partial^k f(x, w), \quad H = \beta J^T J + A.
 
-    Nets of several sizes and activations compete. Each is judged by cross-validation: by how well
-    its nets, fitted to four fifths of the samples, predict the others. Those that cannot be told
-    from the best are fitted to all samples from several starts, and averaged: half of the weights
-    stack their predictive distributions (Yao et al. 2018), half are by the marginal likelihood. The
-    variance of the average is that of the mixture: the mean of Laplace's variances, and the spread
-    of the nets.
+    Nets of several sizes and activations compete, and polynomials of low degree with them. Each is
+    judged by cross-validation: by how well its nets, fitted to four fifths of the samples, predict
+    the others. What chance alone cannot have put behind the best is left out, after few steps on
+    few folds if it can be (Maron & Moore 1994; Jamieson & Talwalkar 2016). Those that cannot be
+    told from the best are fitted to all samples from several starts, and averaged: half of the
+    weights stack their predictive distributions (Yao et al. 2018), half are by the marginal
+    likelihood. The variance of the average is that of the mixture: the mean of Laplace's variances,
+    and the spread of the nets. A polynomial that is among them needs no net beside it.
 
     On curves, the first layers of two starts in three are as steep as the data's main frequency
     asks for, and their units bend within the range of the data (Nguyen & Widrow 1990); where it is
@@ -76,7 +78,11 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. The standard
         deviation needs a `y_scaler` that scales and shifts each output alone.
     random_state : int, RandomState or None, default=None
-        An int makes the fit the same, bit for bit, on one machine.
+        An int makes the fit the same, bit for bit, on one machine and for every `n_jobs`.
+    n_jobs : int or None, default=None
+        Processes that fit nets at the same time, as for `joblib.Parallel`; -1 is all processors.
+        `joblib.parallel_config` chooses other workers, such as those of dask. Samples of some
+        hundred and more are worth it.
 
     Attributes
     ----------
@@ -100,7 +106,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     candidates_ : list of dict
         What was tried, best first: hidden_layers, activation, omega_0, n_weights,
         log_marginal_likelihood (mean of the nets of the cross-validation), log_predictive_density
-        (mean of the samples held out), weight (in the average).
+        (mean of the samples held out), weight (in the average). Polynomials have no hidden layers
+        and "linear", "quadratic" or "cubic" for an activation.
     x_scaler_, y_scaler_ : transformer
     n_features_in_ : int
 
@@ -117,6 +124,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     F. D. Foresee, M. T. Hagan, Gauss-Newton approximation to Bayesian learning, ICNN 1997.
     D. Nguyen, B. Widrow, Improving the learning speed of 2-layer neural networks, IJCNN 1990.
     R. M. Neal, Bayesian Learning for Neural Networks, Springer 1996 (priors of each unit).
+    O. Maron, A. W. Moore, Hoeffding races, NIPS 1994.
+    K. Jamieson, A. Talwalkar, Non-stochastic best arm identification and hyperparameter
+    optimization, AISTATS 2016.
     Y. Yao, A. Vehtari, D. Simpson, A. Gelman, Using stacking to average Bayesian predictive
     distributions, Bayesian Anal. 13 (2018) 917.
 
@@ -142,6 +152,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "time_budget": [None, Interval(Real, 0, None, closed="left")],
+        "n_jobs": [None, Integral],
         "random_state": ["random_state"],
     }
 
@@ -156,6 +167,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         x_scaler: BaseEstimator | str | None = None,
         y_scaler: BaseEstimator | str | None = None,
         random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -166,12 +178,15 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.x_scaler = x_scaler
         self.y_scaler = y_scaler
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def _fit_scaled(self, samples):
         _refuse_many_copies(samples.weight)
         rng, n_features = check_random_state(self.random_state), samples.X.shape[1]
         settings = portfolio(n_features, self.hidden_layers, self.activation, self.omega_0)
-        limits = {name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget")}
+        limits = {
+            name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget", "n_jobs")
+        }
         samples = samples.distinct()
         entrants, nets = race(Candidate, samples, settings, **limits, rng=rng)
         self.candidates_ = [_row(entrant) for entrant in entrants]

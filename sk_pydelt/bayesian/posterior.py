@@ -6,11 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from ..jets import Jet
-from ..jets.perceptron import Perceptron, propagate
 from ..samples import Samples
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
-from .problem import NetProblem
+from .problem import Net, NetProblem
 
 __all__ = ["Posterior"]
 
@@ -26,7 +25,7 @@ class Posterior:
 
     Parameters
     ----------
-    net : Perceptron
+    net : Perceptron or PolynomialNet
     samples : Samples
         Shared by all nets that were fitted to them.
     w : array of shape (P,)
@@ -34,7 +33,7 @@ class Posterior:
     beta : array of shape (n_targets,)
     """
 
-    net: Perceptron
+    net: Net
     samples: Samples
     w: np.ndarray
     alpha: np.ndarray
@@ -48,7 +47,7 @@ class Posterior:
 
     def propagate(self, jet: Jet) -> Jet:
         """Pass a jet of scaled places through the net."""
-        return propagate(self.net.layers(self.w), self.net.activation, jet)
+        return self.net.propagate(self.w, jet)
 
     @cached_property
     def factor(self) -> "CovarianceFactor":

@@ -13,8 +13,11 @@ from ..samples import Samples
 from ..solvers.equations import MAX_SIDE
 from ..solvers.laplace import EvidenceFit, EvidencePoint, EvidenceProblem
 from ..solvers.memory import least_squares_bytes, require_memory
+from .polynomial import PolynomialNet
 
-__all__ = ["NetPoint", "NetProblem"]
+__all__ = ["Net", "NetPoint", "NetProblem"]
+
+Net = Perceptron | PolynomialNet
 
 FIRST_NOISE = 0.1  # of the scaled targets
 BLOCK_ENTRIES = 2**23  # of a Jacobian held at once
@@ -49,11 +52,11 @@ class NetProblem(EvidenceProblem):
 
     Parameters
     ----------
-    net : Perceptron
+    net : Perceptron or PolynomialNet
     samples : Samples
     """
 
-    def __init__(self, net: Perceptron, samples: Samples) -> None:
+    def __init__(self, net: Net, samples: Samples) -> None:
         self.net, self.samples = net, samples
         self.y, counts = samples.targets, samples.counts
         self.row_scale, self.counts = np.sqrt(counts), counts.sum(axis=0)
@@ -96,6 +99,9 @@ class NetProblem(EvidenceProblem):
             return [jet]
         return [jet[rows] for rows in row_slices(len(self.y), self.block_rows)]
 
+    def __reduce__(self) -> tuple:
+        return NetProblem, (self.net, self.samples)
+
     def at(self, w: np.ndarray) -> "NetPoint":
         """The problem at the weights w (P,)."""
         return NetPoint(self, w)
@@ -137,6 +143,9 @@ class NetPoint(EvidencePoint):
         values = columns[0] if len(columns) == 1 else np.concatenate(columns)
         self.residuals = problem.row_scale * (values - problem.y)
         self._passes = passes
+
+    def __reduce__(self) -> tuple:
+        return NetPoint, (self.problem, self.w)
 
     def jacobian(self) -> Jacobian:
         """Of the residuals by the weights, row by row: (n m, P)."""

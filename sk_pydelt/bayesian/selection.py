@@ -1,21 +1,24 @@
 """The race of Bayesian nets: which of them compete, and how they are judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..jets.perceptron import hidden_widths
 from ..samples import Samples
 from ..solvers.averaging import stacking_weights
+from .entrant import ALONE, Entrant, Setting
 
-__all__ = ["Entrant", "folds", "portfolio", "race"]
-
-Setting = tuple[tuple[int, ...], str, float]  # hidden layers, activation, frequency of a sine
+__all__ = ["portfolio", "race"]
 
 # What competes where nothing is given: hidden layers, activation, frequency of a sine.
 CURVES: tuple[Setting, ...] = (
+    ((), "linear", 1.0),
+    ((), "quadratic", 1.0),
+    ((), "cubic", 1.0),
     ((8,), "rational", 1.0),
     ((8,), "swish", 1.0),
     ((8, 8), "tanh", 1.0),
@@ -30,6 +33,8 @@ CURVES: tuple[Setting, ...] = (
     ((32, 32), "sine", 40.0),
 )
 FIELDS: tuple[Setting, ...] = (
+    ((), "linear", 1.0),
+    ((), "quadratic", 1.0),
     ((8, 8), "tanh", 1.0),
     ((8, 8, 8), "tanh", 1.0),
     ((16,), "swish", 1.0),
@@ -38,22 +43,25 @@ FIELDS: tuple[Setting, ...] = (
     ((8, 8), "rational", 1.0),
     ((12, 12), "sine", 3.0),
 )
-FOLDS = 5  # of the samples: each setting is fitted without each of them, and judged by it
-SMALL_NET = 200  # weights; larger nets run on only if they are among the finalists ...
-FIRST_STEPS = 40  # ... after so many steps
-FINALISTS = 4
-HOPELESS = 25, 0.5  # nats below the best, and nats for each sample judged, that end a run
-SPREADS = 2, 4  # standard deviations of the score within which a net, a setting is averaged
-ALONE = 3  # number of the first start of a setting that has not been judged
+
+
+class Rung(NamedTuple):
+    """So many settings at most, each judged by nets of so many steps at most, of so many folds."""
+
+    n_settings: int
+    n_folds: int
+    n_steps: int
+
+
+RUNGS = Rung(100, 1, 20), Rung(8, 3, 20), Rung(6, 3, 40), Rung(5, 5, 80)
+TOLERANCES = 0.2, 0.05  # nats in a step: smaller changes of the evidence end a trial, a fit
+CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
+SIMPLER = 1.0, 0.0  # the same for a polynomial, which then needs no other settings beside it
+LARGEST = 50.0  # nats by which a single sample tells two settings apart
+GOING_ON = 40  # steps of a net that was judged and goes on with all samples
+MAX_JUDGED = 1000  # samples by which settings are judged
+SPREAD = 4  # standard deviations of the score within which a setting is averaged
 LEAST_WEIGHT = 0.03  # of a net in the average, relative to that of the best
-
-
-def folds(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pairs (rows of a fold, those of all others) of n samples, always the same."""
-    from sklearn.model_selection import KFold  # not loaded with the package
-
-    split = KFold(min(FOLDS, n), shuffle=True, random_state=0).split(np.empty((n, 1)))
-    return [(fold, rest) for rest, fold in split]
 
 
 def portfolio(
@@ -65,6 +73,8 @@ def portfolio(
     """The triples (hidden_layers, activation, omega_0) that compete."""
     found: dict[Setting, None] = {}
     for sizes, kind, omega in CURVES if n_features == 1 else FIELDS:
+        if not sizes and (activation != "auto" or not isinstance(hidden_layers, str)):
+            continue
         if activation != "auto":
             if (kind == "sine") != (activation == "sine"):
                 continue
@@ -77,107 +87,6 @@ def portfolio(
     return list(found)
 
 
-class Entrant:
-    """A setting in the race, judged by how well it predicts samples that its nets have not seen.
-
-    Parameters
-    ----------
-    build : callable
-        From samples and the keywords `hidden_layers`, `activation`, `omega_0` and `seed` to a net,
-        which has `run(n_iter)`, `log_densities(samples)`, `held_out()`, `log_evidence`, `spread`
-        and `n_weights`; with the keyword `start`, the number of this start of the setting, from 0,
-        or from `ALONE` where no other setting competes, and with `like`, a net that goes on from
-        where another one is.
-    samples : Samples
-    setting : tuple
-        As from `portfolio`.
-    rng : numpy.random.RandomState
-
-    Attributes
-    ----------
-    nets : list
-        One for each fold judged so far, fitted to all other samples.
-    log_densities : array of shape (n,)
-        Of each sample, by the net that has not seen it; NaN where not judged.
-    weight : float
-        In the average.
-    n_weights : int
-        Of each net; known as soon as there is one.
-    """
-
-    def __init__(
-        self,
-        build: Callable,
-        samples: Samples,
-        setting: Setting,
-        rng: np.random.RandomState,
-    ) -> None:
-        self.build, self.samples, self.setting, self.rng = build, samples, setting, rng
-        self.nets: list = []
-        self.log_densities, self.weight = np.full(len(samples), np.nan), 0.0
-
-    def net(self, samples: Samples, start: int = 0, like: Any = None) -> Any:
-        """A new net of this setting, or one that goes on from another."""
-        options = dict(zip(("hidden_layers", "activation", "omega_0"), self.setting))
-        seed = int(self.rng.randint(2**31 - 1))
-        net = self.build(samples, **options, seed=seed, start=start, like=like)
-        self.n_weights = net.n_weights
-        return net
-
-    def fitted(self, n_init: int, n_iter: int, in_time: Callable[[], bool]) -> list:
-        """Nets fitted to all samples, best first and without those that are stuck.
-
-        They start anew, for with more samples they may find more than those of the folds. If none
-        does as well as those did, these go on instead.
-        """
-        scored = self._fit([None] * n_init, n_iter, in_time)
-        if self.nets and in_time() and scored[0][0] < self.score - SPREADS[0] * self.spread:
-            scored = self._fit(self.nets, min(FIRST_STEPS, n_iter), in_time)
-        least = scored[0][0] - SPREADS[0] * scored[0][1].spread
-        return [net for score, net in scored if score >= least][:n_init]
-
-    def _fit(self, likes, n_iter, in_time):
-        """Pairs (score, net), best first: at least one, and as many as there is time for."""
-        scored = []
-        for start, like in enumerate(likes, 0 if self.nets else ALONE):
-            if not scored or in_time():
-                net = self.net(self.samples, start, like)
-                net.run(n_iter)
-                scored.append((net.held_out(), net))
-        return sorted(scored, key=lambda pair: -pair[0])
-
-    def judge(self, i: int, fold: np.ndarray, rest: np.ndarray, max_iter: int) -> None:
-        """Fit the net of the i-th fold, and judge it: a large net in two rounds."""
-        is_new = len(self.nets) == i
-        if is_new:
-            self.nets.append(self.net(self.samples[rest]))
-        net = self.nets[i]
-        first = max_iter if net.n_weights <= SMALL_NET else min(FIRST_STEPS, max_iter)
-        net.run(first if is_new else max_iter - first)
-        densities = net.log_densities(self.samples[fold])
-        self.log_densities[fold] = np.nan_to_num(densities, nan=-1e300)  # NaN is not judged
-
-    @property
-    def n_judged(self) -> int:
-        """Number of samples that were held out."""
-        return int(np.sum(~np.isnan(self.log_densities)))
-
-    @property
-    def score(self) -> float:
-        """Log density of all samples that were held out."""
-        return float(np.nansum(self.log_densities))
-
-    @property
-    def mean_score(self) -> float:
-        """Log density of a sample held out; NaN before the first was."""
-        return self.score / self.n_judged if self.n_judged else np.nan
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation of the score, as if nets were linear."""
-        return float(np.mean([net.spread for net in self.nets]))
-
-
 def race(
     build: Callable,
     samples: Samples,
@@ -186,19 +95,27 @@ def race(
     n_init: int,
     max_iter: int,
     time_budget: float | None,
+    n_jobs: int | None,
     rng: np.random.RandomState,
 ) -> tuple[list[Entrant], list[tuple[Any, float]]]:
     """Settings are judged by cross-validation, and the best are fitted to all samples.
 
+    Rung by rung fewer settings are judged by more folds and nets of more steps (successive halving,
+    Jamieson & Talwalkar 2016). A setting stays as long as chance may have put it behind the best,
+    by the differences of their densities at the same samples (racing, Maron & Moore 1994).
+
     Parameters
     ----------
-    build, samples, rng : as of `Entrant`
+    build, samples : as of `Entrant`
     settings : list of tuple
         As from `portfolio`. A single one is not judged.
     n_init : int
         Nets of each setting in the average, at most.
     max_iter : int
     time_budget : float or None
+    n_jobs : int or None
+        Of `joblib.Parallel`.
+    rng : numpy.random.RandomState
 
     Returns
     -------
@@ -207,56 +124,139 @@ def race(
     nets : list of (net, weight)
         The average, its best net first.
     """
-    deadline = np.inf if time_budget is None else monotonic() + time_budget
-
-    def in_time():
-        return monotonic() < deadline
-
-    entrants = [Entrant(build, samples, setting, rng) for setting in settings]
+    team = Team(n_jobs, time_budget)
+    judged = samples[_some_rows(len(samples), rng)]
+    entrants = [Entrant(build, judged, setting, rng.randint(2**31 - 1)) for setting in settings]
     if len(entrants) == 1 or len(samples) == 1:
         entrants = near = entrants[:1]
     else:
-        entrants = _judged(entrants, folds(len(samples)), max_iter, in_time)
-        least = entrants[0].score - SPREADS[1] * entrants[0].spread
-        near = [entrant for entrant in entrants[:FINALISTS] if entrant.score >= least]
-    fitted: list[tuple[Entrant, list]] = []
-    for entrant in near:
-        if not fitted or in_time():
-            fitted.append((entrant, entrant.fitted(n_init, max_iter, in_time)))
-    return entrants, _average(fitted)
+        entrants = _judged(entrants, max_iter, team)
+        near = _finalists(entrants)
+    return entrants, _average(_fitted(near, samples, n_init, max_iter, team))
 
 
-def _judged(entrants, folds, max_iter, in_time):
+class Team:
+    """Workers that do one kind of work on many things, as long as there is time.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+    time_budget : float or None
+    """
+
+    def __init__(self, n_jobs: int | None, time_budget: float | None) -> None:
+        self.n_jobs = n_jobs
+        self.deadline = np.inf if time_budget is None else monotonic() + time_budget
+
+    @property
+    def in_time(self) -> bool:
+        """Whether there is time left."""
+        return monotonic() < self.deadline
+
+    def map(self, work: Callable, tasks: Iterable[tuple], at_least: int = 0) -> list:
+        """Results of the tasks that there was time for: of the first few, at least."""
+        from joblib import Parallel, delayed
+
+        chosen = self._in_time(iter(tasks), at_least)
+        return Parallel(n_jobs=self.n_jobs)(delayed(work)(*task) for task in chosen)
+
+    def _in_time(self, tasks, at_least):
+        yield from islice(tasks, at_least)
+        while self.in_time and (task := next(tasks, None)):
+            yield task
+
+
+def _some_rows(n, rng):
+    """Rows of the samples by which settings are judged."""
+    if n <= MAX_JUDGED:
+        return slice(None)
+    return np.sort(rng.permutation(n)[:MAX_JUDGED])
+
+
+def _judged(entrants, max_iter, team):
     """Those that there was time for, best first."""
-    tried, dropped = [], []
-    for entrant in entrants:
-        if not tried or in_time():
-            entrant.judge(0, *folds[0], max_iter)
-            tried.append(entrant)
-    for i, fold in enumerate(folds[1:], 1):
-        tried, hopeless = _hopeful(tried)
-        dropped += hopeless
-        if not in_time():
-            break
-        for entrant in tried:
-            entrant.judge(i, *fold, max_iter)
-    for entrant in _best_first(tried)[:FINALISTS]:
-        if in_time():
-            for i in range(len(entrant.nets)):
-                entrant.judge(i, *folds[i], max_iter)
-    return _best_first(tried) + _best_first(dropped)
+    dropped: list[Entrant] = []
+    for n_settings, n_folds, n_steps in RUNGS:
+        entrants, hopeless = _hopeful(entrants, n_settings)
+        dropped = hopeless + dropped
+        n_folds = min(n_folds, len(entrants[0].folds))
+        pairs = [(entrant, i) for i in range(n_folds) for entrant in entrants]
+        trials = ((*entrant.trial(i), min(n_steps, max_iter)) for entrant, i in pairs)
+        is_first = not entrants[0].nets
+        for (entrant, i), outcome in zip(pairs, team.map(_try, trials, at_least=is_first)):
+            entrant.record(i, *outcome)
+        entrants = [entrant for entrant in entrants if entrant.nets]
+    return _best_first(entrants) + dropped
+
+
+def _try(net, samples, n_steps):
+    """A net after so many steps in all, and how well it predicts other samples."""
+    net.run(n_steps - net.n_iter, TOLERANCES[0])
+    return net, net.log_densities(samples)
 
 
 def _best_first(entrants):
     return sorted(entrants, key=lambda entrant: -entrant.mean_score)
 
 
-def _hopeful(entrants):
-    """Those that may yet win, best first, and the others."""
+def _hopeful(entrants, n_settings):
+    """Those that may yet win, best first, and the others (Maron & Moore 1994)."""
+    if not entrants[0].nets:
+        return entrants, []
     entrants = _best_first(entrants)
-    least = entrants[0].score - HOPELESS[0] - HOPELESS[1] * entrants[0].n_judged
-    n_hopeful = max(FINALISTS, sum(entrant.score > least for entrant in entrants))
-    return entrants[:n_hopeful], entrants[n_hopeful:]
+    near = [entrant for entrant in entrants if _near(entrant, entrants[0], *CHANCE)][:n_settings]
+    return near, [entrant for entrant in entrants if entrant not in near]
+
+
+def _finalists(entrants):
+    """Those that cannot be told from the best: the polynomials among them, if there are any."""
+    best = entrants[0]
+    least = best.score - SPREAD * best.spread
+    near = [entrant for entrant in entrants[: RUNGS[-1].n_settings] if entrant.score >= least]
+    return [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)] or near
+
+
+def _near(entrant, best, n_errors, slack):
+    """Whether chance alone may have put a setting behind the best."""
+    lead = best.log_densities - entrant.log_densities
+    lead = np.clip(lead[~np.isnan(lead)], -LARGEST, LARGEST)
+    return lead.sum() <= n_errors * np.sqrt(len(lead)) * lead.std() + slack
+
+
+def _fitted(entrants, samples, n_init, max_iter, team):
+    """Pairs of a setting and its nets, fitted to all samples: one at least.
+
+    They start anew, for with more samples they may find more than those that were judged. If none
+    does as well as those did, these go on instead.
+    """
+    first = 0 if entrants[0].nets else ALONE
+    starts = [(entrant, first + k) for k in range(n_init) for entrant in entrants]
+    nets = (entrant.net(entrant.samples, start) for entrant, start in starts)
+    owners = [entrant for entrant, _ in starts]
+    scored = _scored(owners, nets, samples, max_iter, team, at_least=1)
+    owners = [e for e in scored if e.is_stuck(max(score for score, _ in scored[e])) for _ in e.nets]
+    nets = (net.on(e.samples) for e in dict.fromkeys(owners) for net in e.nets)
+    scored |= _scored(owners, nets, samples, min(GOING_ON, max_iter), team)
+    return [(entrant, entrant.unstuck(pairs)[:n_init]) for entrant, pairs in scored.items()]
+
+
+def _scored(owners, nets, samples, n_steps, team, at_least=0):
+    """Of each setting, the pairs (score, net) that there was time for."""
+    fits = ((net, samples, n_steps) for net in nets)
+    found: dict[Entrant, list] = {}
+    for entrant, pair in zip(owners, team.map(_fit, fits, at_least)):
+        found.setdefault(entrant, []).append(pair)
+    return found
+
+
+def _fit(net, samples, n_steps):
+    """A net fitted to all samples, where there are many by way of those that it has; its score."""
+    net.run(n_steps, TOLERANCES[1])
+    score = net.held_out()
+    if len(net.samples) < len(samples):
+        net = net.on(samples)
+        net.run(n_steps, TOLERANCES[1])
+    return score, net
 
 
 def _average(fitted):

@@ -168,6 +168,10 @@ class Perceptron:
         """Pass a jet through the net with the weights w (P,)."""
         return ForwardPass(self, w, jet)
 
+    def propagate(self, w: Any, jet: Jet) -> Jet:
+        """The jet of the net's outputs, and nothing of how it came about."""
+        return propagate(self.layers(w), self.activation, jet)
+
 
 class ForwardPass:
     r"""A jet's way through a perceptron, kept for derivatives by the weights.

@@ -16,8 +16,7 @@ LEAST_DAMPING = 1e-12
 MAX_TRIALS = 12  # of damping in one step
 MAX_WARM = 30  # steps that leave alpha and beta as they are, where the model finds no signal
 UNEXPLAINED = 0.5  # of the targets' squares: so much is left of an output without a signal
-STALL_TOLERANCE = 1e-3  # change of the log evidence in a step ...
-STALL_STEPS = 5  # ... that ends a fit after so many steps in a row
+STALL_STEPS = 5  # in a row that hardly change the log evidence end a fit
 
 
 def _energy(point, fit, prior):
@@ -26,7 +25,11 @@ def _energy(point, fit, prior):
 
 
 def evidence_steps(
-    problem: EvidenceProblem, fit: EvidenceFit, n_iter: int, n_warm: int = 10
+    problem: EvidenceProblem,
+    fit: EvidenceFit,
+    n_iter: int,
+    n_warm: int = 10,
+    tolerance: float = 1e-3,
 ) -> EvidenceFit:
     r"""Levenberg–Marquardt steps, each followed by MacKay's re-estimation.
 
@@ -53,6 +56,9 @@ def evidence_steps(
         Steps, at most.
     n_warm : int, default=10
         Steps from the start of a fit that leave alpha and beta as they are, at least.
+    tolerance : float, default=1e-3
+        Change of the log evidence in a step, in nats: smaller ones, in `STALL_STEPS` in a row, end
+        the fit.
 
     Returns
     -------
@@ -61,17 +67,17 @@ def evidence_steps(
     for _ in range(n_iter):
         if fit.converged:
             break
-        fit = _evidence_step(problem, fit, n_warm)
+        fit = _evidence_step(problem, fit, n_warm, tolerance)
     return fit
 
 
-def _evidence_step(problem, fit, n_warm):
+def _evidence_step(problem, fit, n_warm, tolerance):
     local, prior = laplace(problem, fit), fit.alpha[problem.groups]
     energy, determined = _energy(fit.point, fit, prior), local.determine()
     if determined is None or not isfinite(energy):  # rounding: a milder problem
         return replace(fit, beta=fit.beta / 10, alpha=fit.alpha * 2, n_iter=fit.n_iter + 1)
     log_evidence = _log_evidence(problem, fit, energy, determined)
-    small = abs(log_evidence - fit.log_evidence) < STALL_TOLERANCE
+    small = abs(log_evidence - fit.log_evidence) < tolerance
     stalled = fit.stalled + 1 if small else 0
     point, damping = _damped_step(problem, local, fit, energy, prior)
     warm = fit.warm and _waits(problem, point, fit.n_iter + 1, n_warm)
@@ -130,5 +136,5 @@ def _damped_step(problem, local, fit, energy, prior):
         return point, _energy(point, fit, prior)
 
     limits = {"prior": prior, "max_trials": MAX_TRIALS, "least": LEAST_DAMPING}
-    point, _, damping = descend(local.equations, fit.w, energy, damping, move, **limits)
-    return point, damping if point else Damping(damping.value)
+    point, _, lowered = descend(local.equations, fit.w, energy, damping, move, **limits)
+    return point, lowered if point else damping  # where nothing falls, the next problem is another

@@ -1,10 +1,11 @@
 """A net fitted by evidence, and judged by samples that it has not seen."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 from sklearn.linear_model import BayesianRidge
 
@@ -110,14 +111,42 @@ def test_held_out_densities_agree_whatever_the_system(rng, monkeypatch, n):
     assert found[0] == pytest.approx(found[1], rel=1e-9)
 
 
-def test_a_net_goes_on_from_another(rng):
+def test_a_net_goes_on_with_other_samples(rng):
     X, y = rng.uniform(-1, 1, (20, 1)), rng.standard_normal((20, 1))
     net = candidate(X[:16], y[:16])
     net.run(20)
-    more = candidate(X, y, like=net)
+    more = net.on(Samples(X, y))
     assert more.fit.w is net.fit.w
-    assert more.fit.n_iter == 0
-    assert len(more.fit.point.residuals) == 20
+    assert (net.n_iter, more.n_iter) == (20, 0)
+    assert len(more.fit.point.residuals) == len(more.samples) == 20
+    assert len(net.samples) == 16
+
+
+def test_a_net_goes_through_a_file_with_its_last_bit(rng):
+    X, y = rng.uniform(-1, 1, (20, 2)), rng.standard_normal((20, 1))
+    net = candidate(X, y)
+    net.run(15)
+    file = pickle.dumps(net)
+    other = pickle.loads(file)
+    assert len(file) < 20 * sum(part.nbytes for part in (X, y, net.fit.w))
+    for some in (net, other):
+        some.run(5)
+    assert_array_equal(net.fit.w, other.fit.w)
+    assert net.log_evidence == other.log_evidence
+
+
+@pytest.mark.parametrize("tolerance", [0.5, 0.05])
+def test_a_fit_ends_where_the_evidence_hardly_changes(rng, tolerance):
+    X = rng.uniform(-1, 1, (60, 1))
+    net = candidate(X, np.sin(3 * X) + 0.1 * rng.standard_normal((60, 1)))
+    net.run(300, tolerance)
+    before, n_iter = net.log_evidence, net.n_iter
+    assert n_iter < 300
+    net.run(100, tolerance)
+    assert net.n_iter == n_iter  # it has ended
+    longer = candidate(X, net.samples.y)
+    longer.run(n_iter - 1, 0.0)
+    assert abs(longer.log_evidence - before) < tolerance
 
 
 def test_precisions_wait_until_there_is_a_signal(rng):

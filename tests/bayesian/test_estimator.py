@@ -345,7 +345,7 @@ def test_candidates_and_attributes():
     model = BayesianNeuralNetworkInterpolator((4,), n_init=1, max_iter=15, random_state=0)
     model.fit(x, y)
     scores = [c["log_predictive_density"] for c in model.candidates_]
-    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == max(c["log_predictive_density"] for c in model.candidates_ if c["weight"])
     assert sum(c["weight"] for c in model.candidates_) == pytest.approx(1)
     assert model.log_predictive_density_ == scores[0]
     assert np.isfinite(model.log_marginal_likelihood_)

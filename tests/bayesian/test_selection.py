@@ -1,11 +1,15 @@
 """Which nets compete, the samples they are given, and who wins: with polynomials for nets."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
-from sk_pydelt.bayesian.selection import FINALISTS, FIRST_STEPS, Entrant, folds, portfolio, race
+from sk_pydelt.bayesian.candidate import Candidate
+from sk_pydelt.bayesian.entrant import Entrant, folds
+from sk_pydelt.bayesian.selection import MAX_JUDGED, RUNGS, portfolio, race
 from sk_pydelt.samples import Samples
 
 NOISE = 0.05
@@ -16,26 +20,30 @@ class Polynomial:
 
     fitted = 0  # how many have been
 
-    def __init__(self, samples, *, hidden_layers, activation, omega_0, seed, start=0, like=None):
-        self.samples, self.degree, self.seed, self.like = samples, hidden_layers[0], seed, like
-        self.n_weights, self.needed = hidden_layers[-1], omega_0
-        self.steps = 0 if like is None else like.steps
+    def __init__(self, samples, *, hidden_layers, activation, omega_0, seed, start=0):
+        self.samples, self.degree, self.seed, self.start = samples, hidden_layers[0], seed, start
+        self.n_weights, self.needed, self.n_iter = 10, omega_0, 0
         self.spread, self.log_evidence, self.coefficients = 1.0, -3.0 * self.degree, [0.0]
         self.is_stuck = seed % 2 == 0 or activation == "stuck"
         Polynomial.fitted += 1
 
-    def run(self, n_iter):
-        self.steps += n_iter
-        if self.steps >= self.needed:
+    def run(self, n_iter, tolerance):
+        self.n_iter += n_iter
+        if self.n_iter >= self.needed:
             x, y = self.samples.X[:, 0], self.samples.y[:, 0]
             self.coefficients = np.polyfit(x, y, self.degree)
+
+    def on(self, samples):
+        other = copy(self)
+        other.samples, other.is_stuck, other.start = samples, False, "goes on"
+        return other
 
     def log_densities(self, samples):
         error = samples.y[:, 0] - np.polyval(self.coefficients, samples.X[:, 0])
         return norm.logpdf(error, scale=NOISE)
 
     def held_out(self):
-        return self.like.held_out() + 200 if self.like else -100.0 * self.is_stuck
+        return -100.0 if self.is_stuck else 100.0
 
 
 @pytest.fixture
@@ -45,13 +53,13 @@ def samples():
     return Samples(x, y)
 
 
-def run(samples, settings, **options):
-    options = {"n_init": 4, "max_iter": 100, "time_budget": None} | options
-    return race(Polynomial, samples, settings, **options, rng=np.random.RandomState(0))
+def run(samples, settings, build=Polynomial, **options):
+    options = {"n_init": 4, "max_iter": 100, "time_budget": None, "n_jobs": None} | options
+    return race(build, samples, settings, **options, rng=np.random.RandomState(0))
 
 
-def setting(degree, n_weights=10, steps=1):
-    return (degree, n_weights), "tanh", steps
+def setting(degree, steps=1):
+    return (degree,), "tanh", steps
 
 
 def test_each_sample_is_held_out_once(samples):
@@ -63,11 +71,14 @@ def test_each_sample_is_held_out_once(samples):
 
 
 def test_an_entrant_is_judged_by_samples_it_has_not_seen(samples):
-    entrant = Entrant(Polynomial, samples, setting(9), np.random.RandomState(0))
+    entrant = Entrant(Polynomial, samples, setting(9), seed=0)
     assert np.isnan(entrant.mean_score)
     expected = []
     for i, (fold, rest) in enumerate(folds(40)):
-        entrant.judge(i, fold, rest, 1)
+        net, others = entrant.trial(i)
+        net.run(1, 0.0)
+        entrant.record(i, net, net.log_densities(others))
+        assert entrant.trial(i)[0] is net  # goes on in the next rung
         x, y = samples.X[:, 0], samples.y[:, 0]
         fit = np.polyfit(x[rest], y[rest], 9)
         expected.append(norm.logpdf(y[fold] - np.polyval(fit, x[fold]), scale=NOISE).sum())
@@ -75,27 +86,56 @@ def test_an_entrant_is_judged_by_samples_it_has_not_seen(samples):
         assert entrant.n_judged == 8 * (i + 1)
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_the_degree_of_the_truth_wins(samples, large):
-    n_weights, steps = (1000, FIRST_STEPS) if large else (10, 90)
-    settings = [setting(k, n_weights, steps) for k in (0, 1, 2, 12, 3)]
+def test_the_degree_of_the_truth_wins(samples):
+    settings = [setting(k) for k in (0, 1, 2, 12, 3)]
     entrants, nets = run(samples, settings)
     assert entrants[0].setting == settings[-1]
-    scores = [entrant.mean_score for entrant in entrants[:FINALISTS]]
-    assert scores == sorted(scores, reverse=True)
-    steps = [entrant.nets[0].steps for entrant in entrants]
-    assert steps == [100] * FINALISTS + [FIRST_STEPS if large else 100]
     assert sum(entrant.weight for entrant in entrants) == pytest.approx(1)
     assert sum(weight for _, weight in nets) == pytest.approx(1)
     assert nets[0][0].degree == 3
-    assert len(nets[0][0].samples.X) == 40
+    assert len(nets[0][0].samples) == 40
 
 
-def test_hopeless_settings_are_not_run_on(samples):
-    settings = [setting(k) for k in (3, 4, 5, 6, *(0,) * 6)]
+def test_settings_that_cannot_win_are_not_run_on(samples):
+    settings = [setting(k) for k in (3, *(0,) * 6)]
     entrants, _ = run(samples, settings)
-    assert [len(entrant.nets) for entrant in entrants[-6:]] == [1] * 6
-    assert all(len(entrant.nets) == 5 for entrant in entrants[:FINALISTS])
+    winner, *others = entrants
+    assert [net.n_iter for net in winner.nets] == [RUNGS[-1].n_steps] * 5
+    assert [[net.n_iter for net in entrant.nets] for entrant in others] == [[RUNGS[0].n_steps]] * 6
+
+
+def test_settings_alike_stay_together_up_to_the_number_of_a_rung(samples):
+    entrants, _ = run(samples, [setting(3)] * 12)
+    n_folds = sorted(len(entrant.nets) for entrant in entrants)
+    assert n_folds.count(5) == RUNGS[-1].n_settings
+    assert n_folds.count(1) == 12 - RUNGS[1].n_settings
+
+
+def test_what_needs_more_steps_than_it_gets_does_not_win(samples):
+    settings = [setting(3, steps=RUNGS[0].n_steps + 1), setting(4)]
+    entrants, _ = run(samples, settings)
+    assert entrants[0].setting == settings[1]
+
+
+def test_a_polynomial_as_good_as_the_best_is_enough(samples):
+    settings = [((4,), "tanh", 1.0), ((), "linear", 1.0), ((), "cubic", 1.0)]
+    options = {"build": Candidate, "n_init": 1, "max_iter": 40}
+    entrants, _ = run(samples, settings, **options)
+    assert {entrant.setting for entrant in entrants if entrant.weight} == {settings[2]}
+    wave = Samples(samples.X, np.sin(6 * samples.X))
+    entrants, _ = run(wave, settings, **options)
+    assert {entrant.setting for entrant in entrants if entrant.weight} == {settings[0]}
+
+
+def test_many_samples_are_judged_by_some_and_fitted_by_all():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (2 * MAX_JUDGED, 1))
+    samples = Samples(x, 2 * x**3 - x + NOISE * rng.standard_normal(x.shape))
+    entrants, nets = run(samples, [setting(1), setting(3)])
+    assert entrants[0].n_judged == MAX_JUDGED
+    for net, _ in nets:
+        assert len(net.samples) == 2 * MAX_JUDGED
+        assert_allclose(net.coefficients, np.polyfit(x[:, 0], samples.y[:, 0], 3))
 
 
 def test_starts_that_are_stuck_are_left_out(samples):
@@ -107,10 +147,11 @@ def test_starts_that_are_stuck_are_left_out(samples):
 
 
 def test_if_all_starts_are_stuck_the_nets_of_the_folds_go_on(samples):
-    settings = [((3, 10), "stuck", 1), setting(0)]
+    settings = [((3,), "stuck", 1), setting(0)]
     entrants, nets = run(samples, settings)
-    assert all(net.like in entrants[0].nets for net, _ in nets)
-    assert [len(net.samples.X) for net, _ in nets] == [40] * 4
+    assert [net.start for net, _ in nets] == ["goes on"] * 4
+    assert [len(net.samples) for net, _ in nets] == [40] * 4
+    assert nets[0][0].seed in [net.seed for net in entrants[0].nets]
 
 
 def test_without_time_one_net_is_judged_and_one_is_fitted(samples):
@@ -126,11 +167,26 @@ def test_one_sample_needs_no_race(samples):
     assert nets[0][0].degree == 0
 
 
+def test_workers_find_the_same_nets(samples):
+    settings = [((3,), "tanh", 1.0), ((), "linear", 1.0), ((), "cubic", 1.0)]
+    alone, together = (
+        run(samples, settings, Candidate, n_init=2, max_iter=30, n_jobs=n) for n in (1, 2)
+    )
+    for (net, weight), (other, other_weight) in zip(alone[1], together[1]):
+        assert_array_equal(net.fit.w, other.fit.w)
+        assert weight == other_weight
+    for entrant, other in zip(alone[0], together[0]):
+        assert_array_equal(entrant.log_densities, other.log_densities)
+
+
 def test_the_portfolio_and_what_restricts_it():
     everything = portfolio(1)
     assert {"tanh", "swish", "sine", "rational"} <= {name for _, name, _ in everything}
     sines = portfolio(1, activation="sine")
     assert {name for _, name, _ in sines} == {"sine"}
     assert len({omega for *_, omega in sines}) > 2
+    simple = [kind for sizes, kind, _ in everything if not sizes]
+    assert simple == ["linear", "quadratic", "cubic"]
+    assert all(sizes for sizes, *_ in sines)
     assert portfolio(2, (7,), "sine", 5) == [((7,), "sine", 5.0)]
     assert portfolio(3, (7,), "tanh") == [((7,), "tanh", 1.0)]

@@ -1,0 +1,116 @@
+"""A setting in the race of Bayesian nets, judged by samples that its nets have not seen."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..samples import Samples
+
+__all__ = ["Entrant", "Setting", "folds"]
+
+Setting = tuple[tuple[int, ...], str, float]  # hidden layers, activation, frequency of a sine
+
+FOLDS = 5  # of the samples: each setting is fitted without each of them, and judged by it
+STUCK = 2  # standard deviations of the score by which a start is below the best, or all below that
+ALONE = 3  # number of the first start of a setting that has not been judged
+WORST = -1e300  # density of a sample where a net gives none
+
+
+def folds(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs (rows of a fold, those of all others) of n samples, always the same."""
+    from sklearn.model_selection import KFold  # not loaded with the package
+
+    split = KFold(min(FOLDS, n), shuffle=True, random_state=0).split(np.empty((n, 1)))
+    return [(fold, rest) for rest, fold in split]
+
+
+class Entrant:
+    """A setting in the race, judged by how well it predicts samples that its nets have not seen.
+
+    Parameters
+    ----------
+    build : callable
+        From samples and the keywords `hidden_layers`, `activation`, `omega_0`, `seed` and `start`
+        to a net with `run(n_iter, tolerance)`, `n_iter`, `on(samples)`, `log_densities(samples)`,
+        `held_out()`, `log_evidence`, `spread`, `n_weights` and `samples`. `start` is the number of
+        this start of the setting, from 0, or from `ALONE` where no other setting competes.
+    samples : Samples
+        Those by which it is judged.
+    setting : tuple
+        As from `portfolio`.
+    seed : int
+
+    Attributes
+    ----------
+    nets : list
+        One for each fold judged so far, fitted to all other samples.
+    log_densities : array of shape (n,)
+        Of each sample, by the net that has not seen it; NaN where not judged.
+    weight : float
+        In the average.
+    n_weights : int
+        Of each net; known as soon as there is one.
+    """
+
+    def __init__(self, build: Callable, samples: Samples, setting: Setting, seed: int) -> None:
+        self.build, self.samples, self.setting = build, samples, setting
+        self.rng = np.random.RandomState(seed)
+        self.nets: list = []
+        self.log_densities, self.weight = np.full(len(samples), np.nan), 0.0
+
+    def net(self, samples: Samples, start: int = 0) -> Any:
+        """A new net of this setting."""
+        options = dict(zip(("hidden_layers", "activation", "omega_0"), self.setting))
+        seed = int(self.rng.randint(2**31 - 1))
+        net = self.build(samples, **options, seed=seed, start=start)
+        self.n_weights = net.n_weights
+        return net
+
+    @cached_property
+    def folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Pairs (rows of a fold, those of all others)."""
+        return folds(len(self.samples))
+
+    def trial(self, i: int) -> tuple[Any, Samples]:
+        """The net of the i-th fold, as far as it is, and the samples that it has not seen."""
+        fold, rest = self.folds[i]
+        net = self.nets[i] if i < len(self.nets) else self.net(self.samples[rest])
+        return net, self.samples[fold]
+
+    def record(self, i: int, net: Any, log_densities: np.ndarray) -> None:
+        """Take note of the outcome of a trial."""
+        self.nets[i : i + 1] = [net]
+        self.log_densities[self.folds[i][0]] = np.nan_to_num(log_densities, nan=WORST)
+
+    def unstuck(self, scored: list[tuple[float, Any]]) -> list:
+        """Nets from pairs (score, net), best first and without those that are stuck."""
+        scored = sorted(scored, key=lambda pair: -pair[0])
+        least = scored[0][0] - STUCK * scored[0][1].spread
+        return [net for score, net in scored if score >= least]
+
+    def is_stuck(self, score: float) -> bool:
+        """Whether nets fitted to all samples, with this best score, are worse than those judged."""
+        least = len(self.samples) * self.mean_score - STUCK * self.spread if self.nets else -np.inf
+        return score < least
+
+    @property
+    def n_judged(self) -> int:
+        """Number of samples that were held out."""
+        return int(np.sum(~np.isnan(self.log_densities)))
+
+    @property
+    def score(self) -> float:
+        """Log density of all samples that were held out."""
+        return float(np.nansum(self.log_densities))
+
+    @property
+    def mean_score(self) -> float:
+        """Log density of a sample held out; NaN before the first was."""
+        return self.score / self.n_judged if self.n_judged else np.nan
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the score, as if nets were linear."""
+        return float(np.mean([net.spread for net in self.nets]))
