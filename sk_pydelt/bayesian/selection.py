@@ -30,7 +30,6 @@ CURVES: tuple[Setting, ...] = (
     ((8, 8), "sine", 8.0),
     ((12, 12), "sine", 12.0),
     ((24, 24), "sine", 40.0),
-    ((32, 32), "sine", 40.0),
 )
 FIELDS: tuple[Setting, ...] = (
     ((), "linear", 1.0),
@@ -54,7 +53,7 @@ class Rung(NamedTuple):
 
 
 RUNGS = Rung(100, 1, 20), Rung(8, 3, 20), Rung(6, 3, 40), Rung(5, 5, 80)
-TOLERANCES = 0.2, 0.05  # nats in a step: smaller changes of the evidence end a trial, a fit
+TOLERANCES = 0.4, 0.05  # nats in a step: smaller changes of the evidence end a trial, a fit
 CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
 SIMPLER = 1.0, 0.0  # the same for a polynomial, which then needs no other settings beside it
 LARGEST = 50.0  # nats by which a single sample tells two settings apart

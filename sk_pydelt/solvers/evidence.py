@@ -16,7 +16,7 @@ LEAST_DAMPING = 1e-12
 MAX_TRIALS = 12  # of damping in one step
 MAX_WARM = 30  # steps that leave alpha and beta as they are, where the model finds no signal
 UNEXPLAINED = 0.5  # of the targets' squares: so much is left of an output without a signal
-STALL_STEPS = 5  # in a row that hardly change the log evidence end a fit
+WINDOW = 10  # steps over which the log evidence is compared
 
 
 def _energy(point, fit, prior):
@@ -57,8 +57,7 @@ def evidence_steps(
     n_warm : int, default=10
         Steps from the start of a fit that leave alpha and beta as they are, at least.
     tolerance : float, default=1e-3
-        Change of the log evidence in a step, in nats: smaller ones, in `STALL_STEPS` in a row, end
-        the fit.
+        Nats in a step, by which the log evidence changes over `WINDOW` steps: less ends the fit.
 
     Returns
     -------
@@ -77,8 +76,8 @@ def _evidence_step(problem, fit, n_warm, tolerance):
     if determined is None or not isfinite(energy):  # rounding: a milder problem
         return replace(fit, beta=fit.beta / 10, alpha=fit.alpha * 2, n_iter=fit.n_iter + 1)
     log_evidence = _log_evidence(problem, fit, energy, determined)
-    small = abs(log_evidence - fit.log_evidence) < tolerance
-    stalled = fit.stalled + 1 if small else 0
+    compared = fit.n_iter % WINDOW == 0
+    settled = compared and abs(log_evidence - fit.milestone) < WINDOW * tolerance
     point, damping = _damped_step(problem, local, fit, energy, prior)
     warm = fit.warm and _waits(problem, point, fit.n_iter + 1, n_warm)
     moved = EvidenceFit(
@@ -88,9 +87,9 @@ def _evidence_step(problem, fit, n_warm, tolerance):
         log_evidence,
         fit.point.residuals.shape[0] - determined.left,
         fit.n_iter + 1,
-        (point is None or stalled >= STALL_STEPS) and not fit.warm and fit.n_iter + 1 > 2 * n_warm,
+        (point is None or settled) and not fit.warm and fit.n_iter + 1 > 2 * n_warm,
         damping,
-        stalled,
+        log_evidence if compared else fit.milestone,
         warm,
     )
     return moved if warm else _reestimated(problem, moved, determined)

@@ -106,6 +106,8 @@ class EvidenceFit:
         Log marginal likelihood, in Laplace's approximation.
     dof : array of shape (m,)
         Effective degrees of freedom of each output.
+    milestone : float
+        Log evidence when it was last compared.
     warm : bool
         Whether alpha and beta are still those of the start.
     """
@@ -118,7 +120,7 @@ class EvidenceFit:
     n_iter: int = 0
     converged: bool = False
     damping: Damping | None = None
-    stalled: int = 0
+    milestone: float = float("-inf")
     warm: bool = True
 
     @property
