@@ -73,6 +73,10 @@ class Entrant:
         """Pairs (rows of a fold, those of all others)."""
         return folds(len(self.samples))
 
+    def n_steps(self, i: int) -> int:
+        """Steps that the net of the i-th fold has done."""
+        return self.nets[i].n_iter if i < len(self.nets) else 0
+
     def trial(self, i: int) -> tuple[Any, Samples]:
         """The net of the i-th fold, as far as it is, and the samples that it has not seen."""
         fold, rest = self.folds[i]

@@ -179,8 +179,9 @@ def _judged(entrants, max_iter, team):
         entrants, hopeless = _hopeful(entrants, n_settings)
         dropped = hopeless + dropped
         n_folds = min(n_folds, len(entrants[0].folds))
-        pairs = [(entrant, i) for i in range(n_folds) for entrant in entrants]
-        trials = ((*entrant.trial(i), min(n_steps, max_iter)) for entrant, i in pairs)
+        n_steps = min(n_steps, max_iter)
+        pairs = [(e, i) for i in range(n_folds) for e in entrants if e.n_steps(i) < n_steps]
+        trials = ((*entrant.trial(i), n_steps) for entrant, i in pairs)
         is_first = not entrants[0].nets
         for (entrant, i), outcome in zip(pairs, team.map(_try, trials, at_least=is_first)):
             entrant.record(i, *outcome)

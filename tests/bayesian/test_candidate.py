@@ -14,7 +14,7 @@ from sk_pydelt.bayesian import problem as problem_module
 from sk_pydelt.bayesian.candidate import STARTS, Candidate
 from sk_pydelt.jets import Jet
 from sk_pydelt.samples import Samples
-from sk_pydelt.solvers.evidence import MAX_WARM
+from sk_pydelt.solvers.evidence import MAX_WARM, WINDOW
 
 
 @pytest.fixture
@@ -144,9 +144,10 @@ def test_a_fit_ends_where_the_evidence_hardly_changes(rng, tolerance):
     assert n_iter < 300
     net.run(100, tolerance)
     assert net.n_iter == n_iter  # it has ended
-    longer = candidate(X, net.samples.y)
-    longer.run(n_iter - 1, 0.0)
-    assert abs(longer.log_evidence - before) < tolerance
+    other = candidate(X, net.samples.y)
+    other.run(n_iter - WINDOW, tolerance)
+    assert other.n_iter == n_iter - WINDOW  # it had not
+    assert abs(other.log_evidence - before) < WINDOW * tolerance
 
 
 def test_precisions_wait_until_there_is_a_signal(rng):
