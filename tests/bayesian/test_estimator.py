@@ -157,8 +157,8 @@ def test_the_variance_is_that_of_the_mixture_of_nets():
     unit = model.y_scaler_.scale_ * model.x_scaler_.scale_
     _, std = model.differentiate(1)(far, return_std=True)
     assert_allclose(std, (expected * unit)[:, 0], rtol=1e-7)
-    draws = model.sample(far, 3000, order=1, random_state=0)
-    assert_allclose(draws.std(axis=0), std, rtol=0.1)
+    draws = model.sample(far, 30_000, order=1, random_state=0)  # tails are those of a mixture
+    assert_allclose(draws.std(axis=0), std, rtol=0.05)
 
 
 def test_a_hundred_periods_are_found():
