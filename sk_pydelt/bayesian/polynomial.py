@@ -34,6 +34,11 @@ class PolynomialNet:
         return Perceptron((n_terms, self.n_outputs), "identity")
 
     @property
+    def widths(self) -> tuple[int, int]:
+        """Of the terms and the outputs: there are no hidden layers."""
+        return self._layer.widths
+
+    @property
     def shapes(self) -> list[tuple[int, int]]:
         """Shape (n_out, n_in) of its one layer's weights."""
         return self._layer.shapes
