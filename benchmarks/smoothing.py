@@ -2,7 +2,9 @@
 
 Beside `SplineInterpolator()` stand plain generalised cross-validation (the same splines, its
 global minimum taken) and scipy's `make_smoothing_spline`, which is cubic. A draw is bad where its
-error is above five times the median of its cell and above twice scipy's worst draw.
+error is above five times the median of its cell and above twice scipy's worst draw. The table has
+a line for each noise and way of sampling, medians being geometric means over sizes and degrees and
+"highest" the largest ratio of a median to plain cross-validation's, and then all cells.
 
     python benchmarks/smoothing.py --problems sine --draws 200 --table sine.md
     python benchmarks/smoothing.py --problems others --draws 20 --table others.md
@@ -11,7 +13,9 @@ error is above five times the median of its cell and above twice scipy's worst d
 import argparse
 from contextlib import contextmanager
 from functools import partial
+from itertools import groupby, product
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import make_smoothing_spline
@@ -21,6 +25,7 @@ from sk_pydelt.solvers import smoothing_curves, smoothing_surfaces
 
 SIZES, DEGREES = (30, 60, 120, 250), (3, 5, 7)
 HEAD = "| noise | places | n | degree | bad | median | worst | plain GCV | worst | scipy | worst |"
+SUMMARY = "| noise | places | bad | highest | median | worst | plain | worst | scipy | worst |"
 
 
 def _rounded(step, f, t, rng):
@@ -115,51 +120,81 @@ def cell(draws, degree):
     return np.array([ours, plain, [scipy_error(*one) if curve else np.nan for one in draws]])
 
 
-def row(label, n, degree, errors):
-    """A line of the table: errors (methods, problems, draws), medians as geometric means."""
-    worst, median = errors.max(axis=2), np.median(errors, axis=2)
-    bound = np.fmax(5 * median[0], 2 * worst[2])
-    bad = int(np.sum(errors[0] > bound[:, None]))
-    medians, worsts = np.exp(np.log(median).mean(axis=1)), worst.max(axis=1)
-    numbers = " | ".join(f"{m:.3g} | {w:.3g}" for m, w in zip(medians, worsts))
-    return f"| {label} | {n} | {degree} | {bad} of {errors[0].size} | {numbers} |"
+class Cell(NamedTuple):
+    """Errors (methods, problems, draws) of one noise, way of sampling, size and degree."""
+
+    noise: str
+    places: str
+    n: int
+    degree: int
+    errors: np.ndarray
+
+    @property
+    def bad(self):
+        bound = np.fmax(5 * np.median(self.errors[0], axis=-1), 2 * self.errors[2].max(axis=-1))
+        return int(np.sum(self.errors[0] > bound[:, None]))
+
+    @property
+    def medians(self):
+        """Geometric means of the medians over the problems: (methods,)."""
+        return np.exp(np.log(np.median(self.errors, axis=2)).mean(axis=1))
+
+    def row(self):
+        labels = f"{self.noise} | {self.places} | {self.n} | {self.degree}"
+        worst = self.errors.max(axis=(1, 2))
+        return f"| {labels} | {self.bad} of {self.errors[0].size} | {_pairs(self.medians, worst)} |"
 
 
-def curve_rows(problems, n_draws):
+def _pairs(medians, worst):
+    shown = [f"{m:.3g} | {w:.3g}" if np.isfinite(m) else " | " for m, w in zip(medians, worst)]
+    return " | ".join(shown)
+
+
+def summary(cells):
+    """One line for all sizes and degrees of a noise and a way of sampling."""
+    bad, drawn = sum(c.bad for c in cells), sum(c.errors[0].size for c in cells)
+    medians = np.stack([c.medians for c in cells])
+    worst = np.max([c.errors.max(axis=(1, 2)) for c in cells], axis=0)
+    above = f"{np.max(medians[:, 0] / medians[:, 1]):.2f}"
+    numbers = _pairs(np.exp(np.log(medians).mean(axis=0)), worst)
+    return f"| {cells[0].noise} | {cells[0].places} | {bad} of {drawn} | {above} | {numbers} |"
+
+
+def curve_cells(problems, n_draws, noises):
     seeds = range(n_draws) if problems == ["sine"] else range(50_000, 50_000 + n_draws)
-    for noise in NOISE:
-        for even in (False, True):
-            for n in SIZES:
-                use = [name for name in problems if n > 30 or name != "wiggle"]
-                for degree in DEGREES:
-                    cells = [
-                        cell((draw(name, noise, even, n, s) for s in seeds), degree) for name in use
-                    ]
-                    label = f"{noise} | {'even' if even else 'irregular'}"
-                    yield row(label, n, degree, np.stack(cells, axis=1))
+    for noise, even, n, degree in product(noises, (False, True), SIZES, DEGREES):
+        use = [name for name in problems if n > 30 or name != "wiggle"]
+        found = [cell((draw(name, noise, even, n, s) for s in seeds), degree) for name in use]
+        places = "even" if even else "irregular"
+        yield Cell(noise, places, n, degree, np.stack(found, axis=1))
 
 
-def surface_rows(n_draws):
-    for noise in NOISE:
-        for n in (60, 120):
-            for degree in DEGREES:
-                found = cell((draw_surface(noise, n, s) for s in range(n_draws)), degree)
-                yield row(f"{noise} | in a square", n, degree, found[:, None])
+def surface_cells(n_draws, noises):
+    for noise, n, degree in product(noises, (60, 120), DEGREES):
+        found = cell((draw_surface(noise, n, s) for s in range(n_draws)), degree)
+        yield Cell(noise, "in a square", n, degree, found[:, None])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", choices=["sine", "others", "surface"], default="sine")
+    parser.add_argument("--noise", choices=list(NOISE), nargs="+", default=list(NOISE))
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--table", type=Path)
     args = parser.parse_args()
-    lines = [HEAD, "|---" * 11 + "|"]
-    print(*lines, sep="\n")
     problems = ["sine"] if args.problems == "sine" else list(OTHERS)
-    surface = args.problems == "surface"
-    for line in surface_rows(args.draws) if surface else curve_rows(problems, args.draws):
-        lines.append(line)
-        print(line, flush=True)
+    found = curve_cells(problems, args.draws, args.noise)
+    if args.problems == "surface":
+        found = surface_cells(args.draws, args.noise)
+    lines, cells = [HEAD, "|---" * 11 + "|"], []
+    print(*lines, sep="\n")
+    for one in found:
+        cells.append(one)
+        lines.append(one.row())
+        print(lines[-1], flush=True)
+    groups = groupby(cells, lambda one: (one.noise, one.places))
+    lines = [SUMMARY, "|---" * 10 + "|", *(summary(list(group)) for _, group in groups), "", *lines]
+    print(*lines[: lines.index("")], sep="\n")
     if args.table:
         args.table.write_text("\n".join(lines) + "\n")
 

@@ -6,7 +6,7 @@ from math import comb, factorial
 import numpy as np
 from scipy.interpolate import BSpline, make_interp_spline
 from scipy.linalg import lstsq
-from scipy.sparse import block_array, csc_array, diags_array, eye_array, vstack
+from scipy.sparse import block_array, diags_array, eye_array, vstack
 from scipy.sparse.linalg import splu
 
 from .smoothing_choice import Smoothed, choose_smoothing, rounding
@@ -73,6 +73,7 @@ class _CurveSmoother:
         place = np.r_[np.arange(n), np.arange(n - m) + (m + 0.5) / 2]
         self._order = np.argsort(place)  # makes a narrow band
         self._matrix = block_array(parts, format="csr")[self._order][:, self._order].tocsc()
+        self._filled, self._divide = self._matrix.copy(), (self._Q @ self._unit).T.tocsr()
 
     @property
     def differences(self):
@@ -88,10 +89,10 @@ class _CurveSmoother:
         """Residuals of the means, γ, and what λ does to all samples y (n,)."""
         n, mean = len(self.places), self.means(y)
         matrix, step = self._matrix, np.sqrt(lam) * (1 + STEP * 0.5j)
-        entries = matrix.data.real + step * matrix.data.imag, matrix.indices, matrix.indptr
-        lu = splu(csc_array(entries, shape=matrix.shape), permc_spec="NATURAL")
+        self._filled.data = matrix.data.real + step * matrix.data.imag
+        lu = splu(self._filled, permc_spec="NATURAL")
         pivots, solution = lu.U.diagonal(), np.empty(2 * n - self.m)
-        divided = np.r_[np.zeros(n), self._unit @ (self._Q.T @ mean)]
+        divided = np.r_[np.zeros(n), self._divide @ mean]
         solution[self._order] = lu.solve(divided[self._order].astype(complex)).real
         residual, gamma = np.sqrt(lam) * self._spread * solution[:n], solution[n:]
         trace = len(y) - n + np.sum(pivots.imag / pivots.real) / STEP
