@@ -21,20 +21,18 @@ Windows (``window_func``) and stochastic links have no counterpart.
 """
 
 from functools import partial, wraps
-from numbers import Integral
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from . import neural, spline
 from .base import BaseInterpolator, validated
-from .calculus import Derivative, Order
-from .checks import described, unmasked
+from .calculus import Order
+from .curves import CurveDerivative, check_curve, column, like
 from .pydelt_names import alias, moved, takes_pydelt_names
 from .solvers.fitpack import HIGHEST_DEGREE, fit_fitpack
 from .solvers.smoothing_curves import SplineColumns
@@ -47,101 +45,11 @@ NO_LINKS = "stochastic links have no counterpart here; apply the rule of Itô to
 LOG_LAMBDA = -30.0, 10.0  # from interpolation to a polynomial, for scaled data of any use
 
 
-def _ndim(X):
-    return X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
-
-
-def _column(X):
-    """The places along a curve, or a single one, as a column; 2-D X as it is."""
-    X = unmasked(X)
-    return X if _ndim(X) >= 2 else np.asarray(X).reshape(-1, 1)
-
-
-def _check_curve(X, model):
-    if _ndim(X) < 2 and model.n_features_in_ != 1:
-        shape = f"(n, {model.n_features_in_})"
-        raise ValueError(
-            f"X is {_ndim(X)}-D, which is a place or places along a curve, but this model was "
-            f"fitted with {model.n_features_in_} features. Reshape your data to {shape}, which is "
-            f"all that the strict class sk_pydelt.{type(model).__name__} takes; got {described(X)}."
-        )
-
-
 def _refuse_windows(sample_weight):
     if callable(sample_weight):
         raise TypeError(
             f"The third argument of fit is sample_weight, not window_func: {NO_WINDOWS}."
         )
-
-
-def _like(X, values):
-    """The values as they are for an array X; for a number its one value, out of the array."""
-    if _ndim(X) or len(values) != 1:
-        return values
-    return values[0] if values.ndim > 1 else float(values[0])
-
-
-class CurveDerivative:
-    """A derivative as pydelt gives it: a function of places along a curve, or of 2-D X.
-
-    Made by the `differentiate` methods of this module. It can be pickled.
-
-    Parameters
-    ----------
-    derivative : sk_pydelt.Derivative
-    mask : array-like of bool or int, default=None
-        Which of the points it will be called with are evaluated: one Boolean for each, or the
-        indices of some.
-    """
-
-    def __init__(self, derivative: Derivative, mask: ArrayLike | None = None) -> None:
-        self.derivative = derivative
-        self.mask = None if mask is None else _check_mask(mask)
-
-    def __repr__(self):
-        return f"{self.derivative!r}" + ("" if self.mask is None else f" at mask {self.mask}")
-
-    def __call__(self, X: ArrayLike) -> float | np.ndarray:
-        """Evaluate the derivative.
-
-        Parameters
-        ----------
-        X : float, or array-like of shape (n,) or (n, d)
-
-        Returns
-        -------
-        float or array
-            For a number and one output a float; else as `sk_pydelt.Derivative`, with the rows that
-            the mask picks.
-        """
-        _check_curve(X, self.derivative.model)
-        rows = _column(X)
-        if self.mask is not None:
-            rows = _pick(rows, self.mask)
-        if len(rows) == 0:
-            return self.derivative(_column(X)[:1])[:0]
-        return _like(X, self.derivative(rows))
-
-
-def _check_mask(mask):
-    mask = np.asarray(mask)
-    if mask.size == 0:
-        mask = mask.astype(int)
-    if mask.ndim != 1 or not issubclass(mask.dtype.type, Integral | np.bool_):
-        raise ValueError(
-            "mask must be a 1-D array of Booleans, one for each point, or of the indices of some "
-            f"points; got {described(mask)}."
-        )
-    return mask
-
-
-def _pick(rows, mask):
-    if mask.dtype == bool and len(mask) != len(rows):
-        raise ValueError(
-            f"Boolean mask length {len(mask)} is not the number of points, {len(rows)}: give one "
-            "Boolean for each point, or the indices of some."
-        )
-    return _safe_indexing(rows, mask)
 
 
 @moved(
@@ -151,22 +59,6 @@ def _pick(rows, mask):
 )
 class _CurveMixin(BaseInterpolator):
     """Curves and scalars for a strict interpolator: put before its class."""
-
-    @reads_one_state
-    def predict(self, X: ArrayLike) -> float | np.ndarray:  # type: ignore[override]
-        """Values of the fitted function: a float for a number, else an array with a row for each.
-
-        Parameters
-        ----------
-        X : float, or array-like of shape (n,) or (n, d)
-
-        Returns
-        -------
-        float, or array of shape (n,) or (n, m)
-        """
-        check_is_fitted(self)
-        _check_curve(X, self)
-        return _like(X, super().predict(_column(X)))
 
     def differentiate(  # type: ignore[override]
         self, order: Order = 1, mask: ArrayLike | None = None
@@ -257,7 +149,23 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
         self
         """
         _refuse_windows(sample_weight)
-        return super().fit(_column(X), y, sample_weight, dy=dy, dy_weight=dy_weight)
+        return super().fit(column(X), y, sample_weight, dy=dy, dy_weight=dy_weight)
+
+    @reads_one_state
+    def predict(self, X: ArrayLike) -> float | np.ndarray:  # type: ignore[override]
+        """Values of the fitted function: a float for a number, else an array with a row for each.
+
+        Parameters
+        ----------
+        X : float, or array-like of shape (n,) or (n, d)
+
+        Returns
+        -------
+        float, or array of shape (n,) or (n, m)
+        """
+        check_is_fitted(self)
+        check_curve(X, self)
+        return like(X, super().predict(column(X)))
 
 
 def _weighted_squares(residuals, weight):
@@ -338,7 +246,43 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         self
         """
         _refuse_windows(sample_weight)
-        return super().fit(_column(X), y, sample_weight)
+        return super().fit(column(X), y, sample_weight)
+
+    @overload  # type: ignore[override]
+    def predict(
+        self, X: ArrayLike, return_std: Literal[False] = False, return_cov: Literal[False] = False
+    ) -> float | np.ndarray: ...
+
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
+    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]: ...
+
+    @reads_one_state
+    def predict(
+        self, X: ArrayLike, return_std: bool = False, return_cov: bool = False
+    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]:
+        """Values of the fitted function, and error bars where it is not FITPACK's.
+
+        Parameters
+        ----------
+        X : float, or array-like of shape (n,) or (n, d)
+        return_std, return_cov : bool, default=False
+            As in the strict class.
+
+        Returns
+        -------
+        float, or array of shape (n,) or (n, m)
+        float or array
+            Standard deviation, or covariance between places, where it is asked for.
+        """
+        check_is_fitted(self)
+        check_curve(X, self)
+        found = super().predict(column(X), return_std, return_cov)
+        if not isinstance(found, tuple):
+            return like(X, found)
+        values, spread = (like(X, array) for array in found)
+        return values, like(X, spread) if return_cov and np.ndim(spread) else spread
 
     def _is_fitpacks(self, n_features):
         smoothed = self.smoothing or (self.smoothing is None and self.degree % 2 == 0)
@@ -358,7 +302,7 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         fits = [self._fitpack(*pair) for pair in zip(samples.outputs(), s)]
         self.spline_ = SplineColumns([([i], found) for i, (found, _) in enumerate(fits)])
         dof = np.concatenate([size for _, size in fits])
-        self._highest_order = self.degree
+        self._highest_order, self._posteriors = self.degree, [None] * len(fits)
         used = s * unit**2
         self.smoothing_ = used if self._y_ndim == 2 else float(used[0])
         self.effective_dof_ = dof if self._y_ndim == 2 else float(dof[0])

@@ -2,10 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from numbers import Integral
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,46 +17,14 @@ from .calculus.evaluation import Order, check_one_spread, check_order
 from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import propagate, propagate_cov, propagate_std, propagate_sum_std
 from .chain.target import output_factors
+from .components import Component
 from .jets import Jet
 from .jets.blocks import map_row_blocks, row_slices
 from .state import reads_one_state
 
-__all__ = ["Component", "ProbabilisticInterpolator"]
+__all__ = ["ProbabilisticInterpolator"]
 
 BLOCK_ROWS = 256  # rows whose roots of the covariance are held at once
-
-
-@dataclass(frozen=True)
-class Component:
-    """One Gaussian of a mixture, for n numbers of each of m outputs: mean + jacobian @ factor @ z.
-
-    Parameters
-    ----------
-    weight : float
-        Its share of the mixture.
-    mean : array of shape (n, m)
-    jacobian : array of shape (n, m, P)
-        Derivatives by the P parameters of the model. What belongs to a row must not depend on which
-        other rows there are.
-    factor : array of shape (P, r), or what multiplies as one from either side
-        A square root of the parameters' covariance: z holds r standard normal numbers, the same for
-        all n and all m.
-    """
-
-    weight: float
-    mean: np.ndarray
-    jacobian: np.ndarray
-    factor: Any
-
-    @cached_property
-    def root(self) -> np.ndarray:
-        """A square root (n, m, r) of the covariance of the n numbers."""
-        return self.jacobian @ self.factor
-
-    def sums(self, weights: np.ndarray) -> "Component":
-        """That of weighted sums over the n numbers, with weights (k, n): k numbers."""
-        jacobian = np.tensordot(weights, self.jacobian, 1)
-        return Component(self.weight, weights @ self.mean, jacobian, self.factor)
 
 
 class ProbabilisticInterpolator(BaseInterpolator):
@@ -67,11 +34,11 @@ class ProbabilisticInterpolator(BaseInterpolator):
     and `_noise_scaled`. Standard deviations and covariances of values and of derivatives of any
     order, those of integrals, through pipelines too, and draws of functions follow from them.
 
-    With weights :math:`w_k`, means :math:`\mu_k` and roots :math:`R_k` of the components, and
-    :math:`\mu = \sum_k w_k \mu_k`, the covariance between places is that of the law of total
+    With weights :math:`w_k`, means :math:`\mu_k` and covariances :math:`C_k` of the components,
+    and :math:`\mu = \sum_k w_k \mu_k`, the covariance between places is that of the law of total
     variance,
 
-    .. math:: \sum_k w_k \left(R_k R_k^T + (\mu_k - \mu)(\mu_k - \mu)^T\right).
+    .. math:: \sum_k w_k \left(C_k + (\mu_k - \mu)(\mu_k - \mu)^T\right).
 
     The fit is by `BaseInterpolator.fit`, or by that of `SobolevInterpolator` where a child has both
     for parents.
@@ -82,7 +49,7 @@ class ProbabilisticInterpolator(BaseInterpolator):
         """The distribution of one partial derivative at the places of a jet, all scaled.
 
         The orders in `index` are those by the jet's variables. As many components of the same
-        weights and factors must come for whatever rows.
+        weights must come for whatever rows.
         """
 
     @abstractmethod
@@ -290,23 +257,12 @@ def _blocks(step, jet, index) -> Iterator[tuple[slice, list[Component]]]:
 
 def _added(left, right):
     """The mixture of sums of numbers."""
-    pairs = zip(left, right)
-    return [
-        Component(a.weight, a.mean + b.mean, a.jacobian + b.jacobian, a.factor) for a, b in pairs
-    ]
+    return [a.plus(b) for a, b in zip(left, right)]
 
 
 def _joined(blocks):
     """One mixture from those of blocks of rows."""
-    return [
-        Component(
-            some[0].weight,
-            np.concatenate([part.mean for part in some]),
-            np.concatenate([part.jacobian for part in some]),
-            some[0].factor,
-        )
-        for some in zip(*blocks)
-    ]
+    return [some[0].joined(some) for some in zip(*blocks)]
 
 
 def _mean(parts):
@@ -317,34 +273,30 @@ def _mean(parts):
 def _variance(parts):
     """Variance of a mixture, by the law of total variance: (n, m)."""
     mean = _mean(parts)
-    within = (np.einsum("nmr,nmr->nm", part.root, part.root) for part in parts)
-    return sum(p.weight * (v + (p.mean - mean) ** 2) for p, v in zip(parts, within))
+    return sum(part.weight * (part.variance() + (part.mean - mean) ** 2) for part in parts)
 
 
 def _covariance(parts):
     """Covariance between the n numbers of each output, by the same law: (n, n, m)."""
     mean = _mean(parts)
-    n, m = mean.shape
-    total = np.zeros((m, n, n))
+    total = 0
     for part in parts:
-        for o in range(m):
-            root = np.column_stack([part.root[:, o], part.mean[:, o] - mean[:, o]])
-            total[o] += part.weight * (root @ root.T)
-    return total.transpose(1, 2, 0)
+        apart = part.mean - mean
+        total = total + part.weight * (part.covariance() + apart[:, None] * apart)
+    return total
 
 
 def _draws(parts, n_samples, rng):
-    """Deviations (P, k) of the parameters for the draws of each component, and an order of all."""
+    """Functions drawn from each component, and an order of all."""
     counts = rng.multinomial(n_samples, [part.weight for part in parts])
-    pairs = zip((part.factor for part in parts), counts)
-    drawn = [factor @ rng.standard_normal((factor.shape[1], count)) for factor, count in pairs]
+    drawn = [part.draw(count, rng) for part, count in zip(parts, counts)]
     return drawn, rng.permutation(n_samples)
 
 
-def _functions(step, jet, index, deviations, order):
+def _functions(step, jet, index, draws, order):
     """A derivative of the functions drawn, in units of y: (n, m, n_samples)."""
     parts = _mixture(step, jet, index)
-    drawn = [part.mean[..., None] + part.jacobian @ d for part, d in zip(parts, deviations)]
+    drawn = [part.mean[..., None] + part.moved(some) for part, some in zip(parts, draws)]
     mean, average = _mean(parts), propagate(step, jet).partial(index)
     changes = np.concatenate(drawn, axis=2)[..., order] - mean[..., None]
     return average[..., None] + output_factors(step.y_scaler_, mean.shape[1])[:, None] * changes

@@ -50,12 +50,14 @@ MAY_IMPORT = {
     "explained": "",
     "base": "calculus* chain* checks explained jets* samples scaling state",
     "sobolev": "base chain* checks jets* samples",
-    "probabilistic": "base calculus* chain* jets* state",
+    "components": "jets*",
+    "probabilistic": "base calculus* chain* components jets* state",
     "neural": f"{ESTIMATOR} backends sobolev",
-    "bayesian*": f"{ESTIMATOR} bayesian* probabilistic sobolev",
-    "spline": "base calculus* chain* jets* samples solvers*",
+    "bayesian*": f"{ESTIMATOR} bayesian* components probabilistic sobolev",
+    "spline": f"{ESTIMATOR} components probabilistic",
     "pydelt_names": "",
-    "interpolation": "base bayesian* calculus* checks neural pydelt_names solvers* spline state",
+    "curves": "calculus* checks",
+    "interpolation": "base bayesian* calculus* curves neural pydelt_names solvers* spline state",
     "__init__": "base bayesian calculus* neural spline (*)",
 }
 

@@ -21,8 +21,9 @@ from sklearn.preprocessing import (
 
 from sk_pydelt import differentiate, integrate
 from sk_pydelt.chain import propagate_cov, propagate_std, propagate_sum_std, register_function
+from sk_pydelt.components import LinearComponent
 from sk_pydelt.jets import Jet
-from sk_pydelt.probabilistic import BLOCK_ROWS, Component, ProbabilisticInterpolator
+from sk_pydelt.probabilistic import BLOCK_ROWS, ProbabilisticInterpolator
 
 
 class BayesianLine(ProbabilisticInterpolator):
@@ -48,7 +49,7 @@ class BayesianLine(ProbabilisticInterpolator):
         jacobian = np.einsum("np,oq->noqp", design, np.eye(m))  # outputs are independent
         factor = np.kron(np.eye(m), self.root_)
         jacobian = jacobian.reshape(len(design), m, -1)
-        return [Component(1.0, design @ self.coef_, jacobian, factor)]
+        return [LinearComponent(1.0, design @ self.coef_, jacobian, factor)]
 
     def _noise_scaled(self):
         return np.full(self.coef_.shape[1], self.noise)
@@ -296,8 +297,8 @@ class Two(BayesianLine):
     def _mixture_scaled(self, jet, index):
         (part,) = super()._mixture_scaled(jet, index)
         return [
-            Component(0.25, 3 * part.mean, part.jacobian, part.factor),
-            Component(0.75, part.mean, part.jacobian, part.factor / 2),
+            LinearComponent(0.25, 3 * part.mean, part.jacobian, part.factor),
+            LinearComponent(0.75, part.mean, part.jacobian, part.factor / 2),
         ]
 
 

@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_pydelt import differentiate
 from sk_pydelt import spline as spline_module
+from sk_pydelt.solvers import polyharmonic
 from sk_pydelt.solvers.smoothing_curves import fit_curve
 from sk_pydelt.solvers.smoothing_surfaces import fit_surface
 from sk_pydelt.spline import PolyharmonicSpline, SplineInterpolator
@@ -211,8 +212,8 @@ def test_interpolation_of_several_features_is_scipys(degree, d):
 def test_in_one_feature_both_kinds_are_the_same_spline(degree, smoothing):
     x, y = uneven(20)[:, None], RNG.normal(size=(20, 2))
     weight = RNG.uniform(0.5, 2, 20)
-    surface, _, dof = fit_surface(x, y, weight, degree, smoothing)
-    curve, _, curve_dof = fit_curve(x, y, weight, degree, smoothing or 1e-20)
+    surface, _, dof, _ = fit_surface(x, y, weight, degree, smoothing)
+    curve, _, curve_dof, _ = fit_curve(x, y, weight, degree, smoothing or 1e-20)
     at = np.linspace(-1.2, 1.2, 30)
     values = PolyharmonicSpline(x, *surface, degree)(at[:, None])
     assert_allclose(values, curve(at), atol=2e-6 * np.abs(values).max())
@@ -301,7 +302,7 @@ def test_rows_in_blocks_are_the_rows_at_once(monkeypatch):
     X, y = SAMPLES[2]
     model = SplineInterpolator().fit(X, y)
     whole = model.hessian(X)
-    monkeypatch.setattr(spline_module, "BLOCK_ENTRIES", 4000)
+    monkeypatch.setattr(polyharmonic, "BLOCK_ENTRIES", 4000)
     assert_allclose(model.hessian(X), whole, rtol=1e-13, atol=1e-13)
 
 

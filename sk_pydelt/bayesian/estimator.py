@@ -9,11 +9,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ..components import LinearComponent
 from ..explained import warn_user
 from ..jets import Jet
 from ..jets.activations import ACTIVATIONS
 from ..jets.blocks import map_row_blocks
-from ..probabilistic import Component, ProbabilisticInterpolator
+from ..probabilistic import ProbabilisticInterpolator
 from ..sobolev import SobolevInterpolator
 from .candidate import Candidate
 from .selection import portfolio, race
@@ -246,7 +247,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
 
     def _mixture_scaled(self, jet, index):
         pairs = zip(self._weights, self._nets)
-        return [Component(weight, *net.partial(jet, index), net.factor) for weight, net in pairs]
+        return [LinearComponent(w, *net.partial(jet, index), net.factor) for w, net in pairs]
 
     def _noise_scaled(self):
         return self._noise

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..jets import Jet
 from ..jets.perceptron import ForwardPass, Perceptron
-from ..solvers.smoothing_surfaces import monomials
+from ..solvers.surface_modes import monomials
 
 __all__ = ["DEGREES", "PolynomialNet"]
 

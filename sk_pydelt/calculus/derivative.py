@@ -160,8 +160,9 @@ class Derivative:
         X : array-like of shape (n, d)
         return_std : bool, default=False
             Whether to return the standard deviation too, of a model that knows it: a
-            `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor` (the posterior of the
-            function without its noise; any kernel to any order, but for Matern below `nu`),
+            `BayesianNeuralNetworkInterpolator`, a `SplineInterpolator` (to order (degree - 1) / 2),
+            a `GaussianProcessRegressor` (the posterior of the function without its noise; any
+            kernel to any order, but for Matern below `nu`),
             `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too, or within a
             `TransformedTargetRegressor` that scales and shifts.
         return_cov : bool, default=False

@@ -84,9 +84,10 @@ def integrate(
         error is as small as the scatter allows.
     return_std : bool, default=False
         Whether to return the standard deviation of the integral too, of a model that knows it: a
-        `BayesianNeuralNetworkInterpolator`, a `GaussianProcessRegressor`, `BayesianRidge` or
-        `ARDRegression`, at the end of a pipeline or search or within a `TransformedTargetRegressor`
-        that scales and shifts, too. Noise of the samples is not part of it.
+        `BayesianNeuralNetworkInterpolator`, a `SplineInterpolator`, a `GaussianProcessRegressor`,
+        `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search or within a
+        `TransformedTargetRegressor` that scales and shifts, too. Noise of the samples is not part
+        of it.
 
     Returns
     -------

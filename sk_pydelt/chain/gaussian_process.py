@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from functools import singledispatch
-from math import comb, inf
+from math import inf
 
 import numpy as np
 from scipy.linalg import solve_triangular
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as gp
 
-from ..jets import Jet, multi_indices
+from ..jets import Jet
 from ..jets.blocks import row_slices, rows_within
 from ..jets.kernels import Constant, Dot, Power, Product, Sum, weighted_sum
+from ..jets.pairs import both_arguments, covariance_blocks
 from ..jets.radial import Radial, exp_sine_squared, gaussian, matern, rational_quadratic
 from .pairwise import metric_kernel
 from .registry import predicts_1d, propagate, propagate_cov, propagate_std, propagate_sum_std
@@ -123,7 +124,7 @@ def _(step: GaussianProcessRegressor, jet, index):
     kernel = _smooth_kernel(step, index)
     blocks = _covariances_with_samples(step, kernel, jet, index)
     explained = np.concatenate([(_whitened(step, block) ** 2).sum(axis=0) for _, block in blocks])
-    left, right = _both_arguments(jet, index)
+    left, right = both_arguments(jet, index)
     prior = kernel(left, right).partial((*index, *index))[:, 0]
     return np.sqrt(np.maximum(prior - explained, 0.0))[:, None] * _scale(step)
 
@@ -135,7 +136,7 @@ def _(step: GaussianProcessRegressor, jet, index, weights):
     blocks = _covariances_with_samples(step, kernel, jet, index)
     explained = _whitened(step, sum(weights[:, rows] @ block for rows, block in blocks))
     variance = -(explained**2).sum(axis=0)
-    for rows, block in _prior_covariances(kernel, jet, index):
+    for rows, block in covariance_blocks(kernel, jet, index):
         block[:, block.shape[0] :] *= 2  # the covariance is symmetric
         variance += ((weights[:, rows] @ block) * weights[:, rows.start :]).sum(axis=1)
     return np.sqrt(np.maximum(variance, 0.0))[:, None] * _scale(step)
@@ -148,7 +149,7 @@ def _(step: GaussianProcessRegressor, jet, index):
     blocks = _covariances_with_samples(step, kernel, jet, index)
     explained = _whitened(step, np.concatenate([block for _, block in blocks]))
     covariance = np.empty((n, n))
-    for rows, block in _prior_covariances(kernel, jet, index):
+    for rows, block in covariance_blocks(kernel, jet, index):
         covariance[rows, rows.start :], covariance[rows.start :, rows] = block, block.T
     covariance -= explained.T @ explained
     np.fill_diagonal(covariance, np.maximum(np.diagonal(covariance), 0.0))
@@ -182,48 +183,3 @@ def _covariances_with_samples(step, kernel, jet, index):
 def _whitened(step, covariance):
     """L⁻¹ times covariances (k, N) with the samples: (N, k), what these say of k numbers."""
     return solve_triangular(step.L_, covariance.T, lower=True, check_finite=False)
-
-
-def _prior_covariances(kernel, jet, index):
-    """Blocks of rows with their prior covariances (k, n - start) with themselves and all below."""
-    left, right = _both_arguments(jet, index)
-    n, n_terms = len(jet.value), comb(left.n_variables + left.order, left.order)
-    for rows in row_slices(n, rows_within(n * n_terms)):
-        some, others = left[rows], right[rows.start :]
-        size = len(some.value), len(others.value)
-        pairs = _repeated(some, np.repeat, size[1]), _repeated(others, _tiled, size[0])
-        yield rows, kernel(*pairs).partial((*index, *index)).reshape(size)
-
-
-def _repeated(jet, repeat, times):
-    return jet.map_parts(lambda part: repeat(part, times, axis=1))
-
-
-def _tiled(part, times, axis):
-    return np.concatenate([part] * times, axis=axis) if times else part[:, :0]
-
-
-def _both_arguments(jet, index):
-    """The jet as either argument of a kernel: functions of one half of twice the variables."""
-    return [_in_twice_the_variables(jet, index, side) for side in (0, 1)]
-
-
-def _in_twice_the_variables(jet, index, side):
-    """The jet as a function of the first or second half of twice as many variables."""
-    q, order = jet.n_variables, 2 * sum(index)
-    if order > 170:
-        raise ValueError(
-            "The spread of a Gaussian process's derivative comes from derivatives of its kernel of "
-            f"twice the order, and above 170 factorials leave float64; got order {sum(index)}."
-        )
-    parts = []
-    for k, part in enumerate(jet.parts[: sum(index) + 1]):
-        position = {alpha: i for i, alpha in enumerate(multi_indices(2 * q, k))}
-        wide = np.zeros((len(position), *jet.value.shape))
-        wide[[position[_widen(alpha, q, side)] for alpha in multi_indices(q, k)]] = part
-        parts.append(wide)
-    return Jet(parts, order, 2 * q)
-
-
-def _widen(alpha, q, side):
-    return (*alpha, *(0,) * q) if side == 0 else (*(0,) * q, *alpha)

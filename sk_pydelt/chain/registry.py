@@ -256,9 +256,9 @@ def _no_spread(step, table, subject, unknown, option):
     spread, rule = SPREADS[table]
     return TypeError(
         f"{subject} of {name} has no {spread}: it is not known how {unknown}. Call without "
-        f"{option}, use a BayesianNeuralNetworkInterpolator or a GaussianProcessRegressor, or "
-        f"register a rule with sk_pydelt.chain.{table}.register({name})(rule), where {rule} "
-        "returns an array."
+        f"{option}, use a BayesianNeuralNetworkInterpolator, a SplineInterpolator or a "
+        f"GaussianProcessRegressor, or register a rule with sk_pydelt.chain.{table}.register("
+        f"{name})(rule), where {rule} returns an array."
     )
 
 

@@ -84,7 +84,4 @@ def in_row_blocks(
     slices = row_slices(len(jet.value), rows_within(entries_per_row, block_entries))
     if len(slices) == 1:
         return function(jet)
-    blocks = [function(jet[rows]) for rows in slices]
-    degree = max(block.degree for block in blocks)
-    parts = [np.concatenate([block.part(k) for block in blocks], axis=1) for k in range(degree + 1)]
-    return Jet(parts, jet.order, jet.n_variables)
+    return Jet.below([function(jet[rows]) for rows in slices])

@@ -149,6 +149,16 @@ class Jet:
         parts = [xp.concat([jet.part(k) for jet in jets], axis=-1) for k in range(degree + 1)]
         return cls(parts, jets[0].order, jets[0].n_variables)
 
+    @classmethod
+    def below(cls, jets: list["Jet"]) -> "Jet":
+        """Jets of other rows below each other, as rows of one."""
+        xp = namespace(jets[0].value)
+        for jet in jets[1:]:
+            jets[0]._require_same_kind(jet)
+        degree = max(jet.degree for jet in jets)
+        parts = [xp.concat([jet.part(k) for jet in jets], axis=1) for k in range(degree + 1)]
+        return cls(parts, jets[0].order, jets[0].n_variables)
+
     @property
     def degree(self) -> int:
         """Degree of the highest stored part."""

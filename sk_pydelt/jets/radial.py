@@ -15,6 +15,7 @@ from .jet import Jet, multi_indices
 
 __all__ = [
     "Radial",
+    "distance_power",
     "exp_sine_squared",
     "gaussian",
     "matern",
@@ -121,6 +122,18 @@ def _spherical(n, z):
     series = 1 - z**2 / (2 * (2 * n + 3)) + z**4 / (8 * (2 * n + 3) * (2 * n + 5))
     first = 1 / prod(range(1, 2 * n + 2, 2))
     return np.where(near, first * series, special.spherical_jn(n, safe) / safe**n)
+
+
+def distance_power(degree: int) -> Profile:
+    """Profile s^(degree / 2) of an odd degree; zero with all derivatives where two points meet."""
+
+    def profile(s, top):
+        together, half = s < 1e-30, degree / 2
+        base = np.where(together, 1.0, s)
+        factors = [special.binom(half, k) * ~together for k in range(top + 1)]
+        return [factor * base ** (half - k) for k, factor in enumerate(factors)]
+
+    return profile
 
 
 def _n_terms(jet):

@@ -9,6 +9,7 @@ from scipy.linalg import lstsq
 from scipy.sparse import block_array, diags_array, eye_array, vstack
 from scipy.sparse.linalg import splu
 
+from .curve_posterior import CurvePosterior
 from .smoothing_choice import Smoothed, choose_smoothing, rounding
 
 __all__ = ["SplineColumns", "fit_curve"]
@@ -100,6 +101,13 @@ class _CurveSmoother:
         smoothed = Smoothed(squares, gamma @ (self._R @ gamma), trace)
         return residual, self._unit @ gamma, smoothed
 
+    def posterior(self, lam, smoothed):
+        """The process whose mean is the spline; None where nothing is left to tell the noise."""
+        if not smoothed.trace > 0:
+            return None
+        variance = self.total.sum() * smoothed.squares / smoothed.trace
+        return CurvePosterior(self.x, self.weight, self.m, lam, variance)
+
     def _residuals(self, y, mean, residual):
         """Residuals of all samples, the curve between the groups taken as straight."""
         if len(y) == len(mean):
@@ -183,10 +191,11 @@ def fit_curve(
     degree: int,
     smoothing: float | None,
     noise: float | list[float] = 0.0,
-) -> tuple["BSpline | SplineColumns", np.ndarray, np.ndarray]:
-    """The B-spline of one feature, with λ and the effective degrees of freedom of each output.
+) -> tuple["BSpline | SplineColumns", np.ndarray, np.ndarray, list[CurvePosterior | None]]:
+    """The B-spline of one feature, with λ, degrees of freedom and posterior of each output.
 
-    `noise` is the least variance of the noise of each output, for the choice of λ.
+    `noise` is the least variance of the noise of each output, for the choice of λ. An output has
+    no posterior where nothing tells its noise.
     """
     x, m = X[:, 0], (degree + 1) // 2
     if smoothing != 0 and len(x) > m:
@@ -194,16 +203,17 @@ def fit_curve(
         if len(x) > m:
             return _smoothing_curve(x, y, weight, m, smoothing, noise)
     chosen, dof = np.full(y.shape[1], smoothing or 0.0), np.full(y.shape[1], float(len(x)))
-    return _interpolating_curve(x, y, degree if smoothing == 0 else len(x) - 1), chosen, dof
+    degree = degree if smoothing == 0 else len(x) - 1
+    return _interpolating_curve(x, y, degree), chosen, dof, [None] * y.shape[1]
 
 
 def _smoothing_curve(x, y, weight, m, smoothing, noise):
-    """The natural splines of degree 2m - 1, their λ and effective degrees of freedom."""
+    """The natural splines of degree 2m - 1, their λ, degrees of freedom and posteriors."""
     curve, unit = _Curve(x, weight, m), (x[0] + np.ptp(x) / 2, np.ptp(x) / 2)
     straight = np.polynomial.legendre.legvander((x - unit[0]) / unit[1], m - 1)
     ends = lstsq(straight, y)[0]
     bent = y - straight @ ends  # rounding counts from what there is to smooth
-    chosen, dof, parts = np.empty(y.shape[1]), np.empty(y.shape[1]), {}
+    chosen, dof, parts, posteriors = np.empty(y.shape[1]), np.empty(y.shape[1]), {}, []
     for i, (column, least) in enumerate(zip(bent.T, np.broadcast_to(noise, y.shape[1]))):
         floor = rounding(y[:, i], weight)
         chosen[i] = curve.choose(column, floor, least) if smoothing is None else smoothing
@@ -211,8 +221,9 @@ def _smoothing_curve(x, y, weight, m, smoothing, noise):
         residual, gamma, smoothed = smoother.fit(column, chosen[i])
         parts.setdefault(smoother, []).append((i, smoother.means(column) - residual, gamma))
         dof[i] = len(x) - smoothed.trace
+        posteriors.append(smoother.posterior(chosen[i], smoothed))
     powers = np.column_stack([np.polynomial.legendre.leg2poly(column) for column in ends.T])
-    return _together(parts, powers, unit, m), chosen, dof
+    return _together(parts, powers, unit, m), chosen, dof, posteriors
 
 
 def _together(parts, powers, unit, m):

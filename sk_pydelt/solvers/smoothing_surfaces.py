@@ -1,45 +1,18 @@
 """Smoothing splines of several features: powers of distances and a polynomial."""
 
-from functools import partial, reduce
-from math import factorial
-from operator import mul
+from functools import partial
 
 import numpy as np
-from scipy.linalg import eigh, lstsq, svd
-from scipy.spatial.distance import cdist
+from scipy.linalg import lstsq
 
 from ..jets import multi_indices
 from .smoothing_choice import Smoothed, choose_smoothing, rounding
+from .surface_modes import RANK, SurfaceModes
+from .surface_posterior import SurfacePosterior
 
-__all__ = ["fit_surface", "kernel_factor", "monomials"]
+__all__ = ["fit_surface"]
 
 WEIGHT_RATIO = 1e8  # the largest weight over the smallest: its square root costs digits
-RANK = 1e-9  # relative singular values below this are zero: rounding of the scaled features
-
-
-def monomials(columns: list, degree: int) -> list:
-    """All monomials of columns (arrays or jets of one column each) up to a degree, by degree."""
-    one = 0 * columns[0] + 1
-    alphas = [alpha for k in range(degree + 1) for alpha in multi_indices(len(columns), k)]
-    return [
-        reduce(mul, [x**power for x, power in zip(columns, alpha) if power], one)
-        for alpha in alphas
-    ]
-
-
-def kernel_factor(degree: int) -> float:
-    """What makes the penalty of the kernel r^degree that of the B-spline in one feature."""
-    return (-1) ** ((degree + 1) // 2) / (2 * factorial(degree))
-
-
-def _project_out(K, U):
-    """Eigenvalues, ascending, and eigenvectors of K on the complement of orthonormal columns U."""
-    K = K - U @ (U.T @ K)
-    K = K - (K @ U) @ U.T
-    K += (2 * abs(np.trace(K)) + np.abs(K).max()) * (U @ U.T)  # moves theirs to the far end
-    values, vectors = eigh(K, overwrite_a=True)
-    n = len(K) - U.shape[1]
-    return np.maximum(values[:n], 0.0), vectors[:, :n]
 
 
 def fit_surface(
@@ -49,8 +22,10 @@ def fit_surface(
     degree: int,
     smoothing: float | None,
     noise: float | list[float] = 0.0,
-) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
-    """The polyharmonic spline of several features, with λ and the degrees of freedom.
+) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray, list[SurfacePosterior | None]]:
+    """The polyharmonic spline of several features, its λ, degrees of freedom and posteriors.
+
+    An output has no posterior where nothing tells its noise.
 
     Raises
     ------
@@ -64,20 +39,25 @@ def fit_surface(
             f"most where they are smoothed; got {weight.min():.1e} to {weight.max():.1e}. Leave "
             "the samples of least weight out, by a weight of zero."
         )
-    origin, root = X.mean(axis=0), np.sqrt(weight / weight.sum())
-    length = np.abs(X - origin).max() or 1.0
-    columns, order = np.hsplit((X - origin) / length, X.shape[1]), (degree - 1) // 2
-    tail_columns = np.hstack(monomials(columns, order))
-    per_power = [length**k for k in range(order + 1) for _ in multi_indices(X.shape[1], k)]
-    kernel = kernel_factor(degree) * cdist(X, X) ** degree
-    U, sizes, _ = svd(root[:, None] * tail_columns, full_matrices=False)
-    spectrum, vectors = _project_out(root[:, None] * kernel * root, U[:, sizes > RANK * sizes[0]])
-    spectrum[spectrum < np.finfo(float).eps * np.abs(kernel).max()] = 0.0
+    modes = SurfaceModes(X, weight, degree)
     halving = 2.0 ** (degree + X.shape[1])
-    chosen, c, dof = _solve_on_spectrum(spectrum, vectors, y, root, smoothing, halving, noise)
-    rest = y - kernel @ c - chosen * c / root[:, None] ** 2
-    tail = _tail(tail_columns, rest, X.shape[1]) / np.c_[per_power]
-    return (c, origin, tail), chosen, dof
+    chosen, c, smoothed = _solve_on_spectrum(modes, y, smoothing, halving, noise)
+    rest = y - modes.kernel @ c - chosen * c / modes.root[:, None] ** 2
+    alphas = [k for k in range((degree + 1) // 2) for _ in multi_indices(X.shape[1], k)]
+    tail = _tail(modes.tail_columns, rest, X.shape[1]) / modes.length ** np.c_[alphas]
+    dof = len(X) - np.array([one.trace for one in smoothed])
+    return (c, modes.origin, tail), chosen, dof, _posteriors(modes, chosen, smoothed)
+
+
+def _posteriors(modes, chosen, smoothed):
+    """Those of each output, which find the matrices n² anew when they are first asked."""
+    fresh = SurfaceModes(modes.X, modes.weight, modes.degree)
+    return [
+        SurfacePosterior(fresh, lam, modes.weight.sum() * one.squares / one.trace)
+        if lam > 0 and one.trace > 0
+        else None
+        for lam, one in zip(chosen, smoothed)
+    ]
 
 
 def _tail(columns, values, d):
@@ -88,24 +68,27 @@ def _tail(columns, values, d):
     return rest
 
 
-def _solve_on_spectrum(spectrum, vectors, y, root, smoothing, halving, noise):
-    """λ, kernel coefficients and effective degrees of freedom of each output."""
-    modes, n = vectors.T @ (root[:, None] * y), len(y)
+def _solve_on_spectrum(modes, y, smoothing, halving, noise):
+    """λ and kernel coefficients of each output, and what λ does to it."""
+    (spectrum, vectors), root, n = modes.spectrum, modes.root, len(y)
+    parts = vectors.T @ (root[:, None] * y)
     chosen = np.full(y.shape[1], smoothing or 0.0)
     if smoothing is None and spectrum.any():
         bounds, n_free = (1e-2 * spectrum[spectrum > 0][0], 1e4 * spectrum[-1]), n - len(spectrum)
         for i, least in enumerate(np.broadcast_to(noise, y.shape[1])):
             floor = rounding(y[:, i], root**2)
-            smooth = partial(_smooth_modes, spectrum, modes[:, i])
+            smooth = partial(_smooth_modes, spectrum, parts[:, i])
             chosen[i] = choose_smoothing(smooth, bounds, n, n_free, halving, floor, least)
     damped = spectrum[:, None] + chosen
     inverse = np.divide(1, damped, out=np.zeros_like(damped), where=damped > 0)
-    c = root[:, None] * (vectors @ (modes * inverse))
-    return chosen, c, n - np.sum(chosen * inverse, axis=0)
+    c = root[:, None] * (vectors @ (parts * inverse))
+    pairs = zip(parts.T, chosen)
+    return chosen, c, [_smooth_modes(spectrum, part, lam) for part, lam in pairs]
 
 
 def _smooth_modes(spectrum, mode, lam):
     """What λ does to samples with these components along the eigenvectors."""
     damped = spectrum + lam
-    roughness = np.sum(spectrum * (mode / damped) ** 2)
-    return Smoothed(np.sum((lam / damped * mode) ** 2), roughness, np.sum(lam / damped))
+    inverse = np.divide(1, damped, out=np.zeros_like(damped), where=damped > 0)
+    roughness = np.sum(spectrum * (mode * inverse) ** 2)
+    return Smoothed(np.sum((lam * inverse * mode) ** 2), roughness, np.sum(lam * inverse))

@@ -140,7 +140,10 @@ def test_a_target_that_is_turned_round():
         differentiate(bent)(ROWS, return_cov=True)
 
 
-WAY_OUT = "use a BayesianNeuralNetworkInterpolator or a GaussianProcessRegressor, or register"
+WAY_OUT = (
+    "use a BayesianNeuralNetworkInterpolator, a SplineInterpolator or a GaussianProcessRegressor, "
+    "or register"
+)
 
 
 def test_a_model_without_a_covariance_says_what_to_use():
