@@ -39,7 +39,7 @@ class OneThread:
     ) -> None:
         self.read, self.write, self.limit, self.per_thread = read, write, limit, per_thread
         self.lock = threading.Lock()
-        self.before = self.held = None  # the number before, and that inside
+        self.before = self.held = None  # the number before, and that inside once it is written
         self.inside: set[object] = set()
 
     @contextmanager
@@ -53,15 +53,25 @@ class OneThread:
             with self.lock:
                 self.before = self.before if self.inside else self.read()
                 self.inside.add(token)
+                self.held = None
                 self.write(None)
                 self.held = self.read()
             yield
         finally:
-            with self.lock:
-                self.inside.discard(token)
-                last = self.per_thread or not self.inside
-                if self.before is not None and last and self.held in (None, self.read()):
-                    self.write(self.before)  # else a user has set another number meanwhile
+            try:
+                self._leave(token)
+            except BaseException:  # an interrupt on the way out must not keep the one thread
+                self._leave(token)
+                raise
+
+    def _leave(self, token):
+        """Give the number back where nobody needs the one thread any more; may be done twice."""
+        with self.lock:
+            self.inside.discard(token)
+            last = self.per_thread or not self.inside
+            if self.before is not None and last and self.held in (None, self.read()):
+                self.held = None  # decided, else a user has set another number meanwhile
+                self.write(self.before)
 
 
 @lru_cache(maxsize=1)

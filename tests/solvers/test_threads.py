@@ -91,6 +91,23 @@ def test_an_interrupt_on_the_way_in_leaves_nothing_behind(library, where):
     assert library.number == 4
 
 
+@pytest.mark.parametrize("breaks", ["before", "after"])
+def test_an_interrupt_on_the_way_out_leaves_nothing_behind(library, breaks):
+    left = []
+
+    def write(number):
+        if number and not left:
+            left.append(number)
+            if breaks == "after":
+                library.write(number)
+            raise KeyboardInterrupt
+        library.write(number)
+
+    with pytest.raises(KeyboardInterrupt), OneThread(lambda: library.number, write, limit=100)(1):
+        assert library.number == 1
+    assert library.number == 4
+
+
 def test_blas_is_on_one_thread_inside_and_as_before_afterwards():
     before = [blas.num_threads for blas in _blas()]
     assert before
