@@ -68,6 +68,11 @@ class Entrant:
         self.n_weights = net.n_weights
         return net
 
+    def __str__(self) -> str:
+        sizes, activation, omega_0 = self.setting
+        shown = f"{'-'.join(map(str, sizes))} {activation}".strip()
+        return f"{shown} {omega_0:g}" if activation == "sine" else shown
+
     @cached_property
     def folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Pairs (rows of a fold, those of all others)."""

@@ -18,6 +18,7 @@ from ..probabilistic import ProbabilisticInterpolator
 from ..sobolev import SobolevInterpolator
 from .candidate import Candidate
 from .selection import portfolio, race
+from .team import Team
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
 
@@ -84,6 +85,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         Processes that fit nets at the same time, as for `joblib.Parallel`; -1 is all processors.
         `joblib.parallel_config` chooses other workers, such as those of dask. Samples of some
         hundred and more are worth it.
+    verbose : bool, default=False
+        Whether to show a progress bar, with the number of nets fitted so far and the best setting.
+        A fit that is broken off (Ctrl-C) keeps the best nets that it has, and warns.
 
     Attributes
     ----------
@@ -154,6 +158,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "time_budget": [None, Interval(Real, 0, None, closed="left")],
         "n_jobs": [None, Integral],
+        "verbose": ["boolean"],
         "random_state": ["random_state"],
     }
 
@@ -169,6 +174,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         y_scaler: BaseEstimator | str | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -180,22 +186,28 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.y_scaler = y_scaler
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _fit_scaled(self, samples):
         _refuse_many_copies(samples.weight)
         rng, n_features = check_random_state(self.random_state), samples.X.shape[1]
         settings = portfolio(n_features, self.hidden_layers, self.activation, self.omega_0)
-        limits = {
-            name: getattr(self, name) for name in ("n_init", "max_iter", "time_budget", "n_jobs")
-        }
         samples = samples.distinct()
-        entrants, nets = race(Candidate, samples, settings, **limits, rng=rng)
+        with Team(self.n_jobs, self.time_budget, self.verbose) as team:
+            options = {"n_init": self.n_init, "max_iter": self.max_iter}
+            entrants, nets = race(Candidate, samples, settings, **options, team=team, rng=rng)
         self.candidates_ = [_row(entrant) for entrant in entrants]
         self._nets = [net.posterior() for net, _ in nets]
         self._weights = np.array([weight for _, weight in nets])
         self._record(entrants[0], nets[0][0], samples.y.shape[1])
         self._record_noise(nets, samples.y.shape[1], samples.slopes)
-        self._warn_of_steps(nets)
+        if team.is_interrupted:
+            warn_user(
+                f"The fit was interrupted after {team.n_done} nets; the best of them are kept.",
+                UserWarning,
+            )
+        else:
+            self._warn_of_steps(nets)
 
     def _warn_of_steps(self, nets):
         """Say so where most of the average is of nets whose evidence still rises."""

@@ -1,8 +1,6 @@
 """The race of Bayesian nets: which of them compete, and how they are judged."""
 
-from collections.abc import Callable, Iterable
-from itertools import islice
-from time import monotonic
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +9,7 @@ from ..jets.perceptron import hidden_widths
 from ..samples import Samples
 from ..solvers.averaging import stacking_weights
 from .entrant import ALONE, Entrant, Setting
+from .team import Team
 
 __all__ = ["portfolio", "race"]
 
@@ -93,8 +92,7 @@ def race(
     *,
     n_init: int,
     max_iter: int,
-    time_budget: float | None,
-    n_jobs: int | None,
+    team: Team,
     rng: np.random.RandomState,
 ) -> tuple[list[Entrant], list[tuple[Any, float]]]:
     """Settings are judged by cross-validation, and the best are fitted to all samples.
@@ -111,9 +109,7 @@ def race(
     n_init : int
         Nets of each setting in the average, at most.
     max_iter : int
-    time_budget : float or None
-    n_jobs : int or None
-        Of `joblib.Parallel`.
+    team : Team
     rng : numpy.random.RandomState
 
     Returns
@@ -121,9 +117,14 @@ def race(
     entrants : list of Entrant
         What was tried, best first.
     nets : list of (net, weight)
-        The average, its best net first.
+        The average, its best net first. Where the user interrupts before a net has been fitted to
+        all samples, those that were fitted to some by the best setting.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Of a user, before there is any net.
     """
-    team = Team(n_jobs, time_budget)
     judged = samples[_some_rows(len(samples), rng)]
     entrants = [Entrant(build, judged, setting, rng.randint(2**31 - 1)) for setting in settings]
     if len(entrants) == 1 or len(samples) == 1:
@@ -131,38 +132,10 @@ def race(
     else:
         entrants = _judged(entrants, max_iter, team)
         near = _finalists(entrants)
-    return entrants, _average(_fitted(near, samples, n_init, max_iter, team))
-
-
-class Team:
-    """Workers that do one kind of work on many things, as long as there is time.
-
-    Parameters
-    ----------
-    n_jobs : int or None
-    time_budget : float or None
-    """
-
-    def __init__(self, n_jobs: int | None, time_budget: float | None) -> None:
-        self.n_jobs = n_jobs
-        self.deadline = np.inf if time_budget is None else monotonic() + time_budget
-
-    @property
-    def in_time(self) -> bool:
-        """Whether there is time left."""
-        return monotonic() < self.deadline
-
-    def map(self, work: Callable, tasks: Iterable[tuple], at_least: int = 0) -> list:
-        """Results of the tasks that there was time for: of the first few, at least."""
-        from joblib import Parallel, delayed
-
-        chosen = self._in_time(iter(tasks), at_least)
-        return Parallel(n_jobs=self.n_jobs)(delayed(work)(*task) for task in chosen)
-
-    def _in_time(self, tasks, at_least):
-        yield from islice(tasks, at_least)
-        while self.in_time and (task := next(tasks, None)):
-            yield task
+    fitted = _fitted(near, samples, n_init, max_iter, team) or [(e, e.nets) for e in near[:1]]
+    if not any(nets for _, nets in fitted):
+        raise KeyboardInterrupt("The fit was interrupted before there was a net.")
+    return entrants, _average(fitted)
 
 
 def _some_rows(n, rng):
@@ -185,7 +158,10 @@ def _judged(entrants, max_iter, team):
         is_first = not entrants[0].nets
         for (entrant, i), outcome in zip(pairs, team.map(_try, trials, at_least=is_first)):
             entrant.record(i, *outcome)
-        entrants = [entrant for entrant in entrants if entrant.nets]
+        entrants = _best_first(entrant for entrant in entrants if entrant.nets)
+        if not entrants:
+            break
+        team.show(str(entrants[0]))
     return _best_first(entrants) + dropped
 
 
@@ -210,6 +186,8 @@ def _hopeful(entrants, n_settings):
 
 def _finalists(entrants):
     """Those that cannot be told from the best: the polynomials among them, if there are any."""
+    if not entrants:
+        return []
     best = entrants[0]
     least = best.score - SPREAD * best.spread
     near = [entrant for entrant in entrants[: RUNGS[-1].n_settings] if entrant.score >= least]
@@ -229,11 +207,12 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     They start anew, for with more samples they may find more than those that were judged. If none
     does as well as those did, these go on instead.
     """
-    first = 0 if entrants[0].nets else ALONE
+    first = 0 if any(entrant.nets for entrant in entrants) else ALONE
     starts = [(entrant, first + k) for k in range(n_init) for entrant in entrants]
     nets = (entrant.net(entrant.samples, start) for entrant, start in starts)
     owners = [entrant for entrant, _ in starts]
-    scored = _scored(owners, nets, samples, max_iter, team, at_least=1)
+    at_least = 0 if team.is_interrupted else 1
+    scored = _scored(owners, nets, samples, max_iter, team, at_least)
     owners = [e for e in scored if e.is_stuck(max(score for score, _ in scored[e])) for _ in e.nets]
     nets = (net.on(e.samples) for e in dict.fromkeys(owners) for net in e.nets)
     scored |= _scored(owners, nets, samples, min(GOING_ON, max_iter), team)

@@ -10,6 +10,7 @@ from scipy.stats import norm
 from sk_pydelt.bayesian.candidate import Candidate
 from sk_pydelt.bayesian.entrant import Entrant, folds
 from sk_pydelt.bayesian.selection import MAX_JUDGED, RUNGS, portfolio, race
+from sk_pydelt.bayesian.team import Team
 from sk_pydelt.samples import Samples
 
 NOISE = 0.05
@@ -53,9 +54,10 @@ def samples():
     return Samples(x, y)
 
 
-def run(samples, settings, build=Polynomial, **options):
-    options = {"n_init": 4, "max_iter": 100, "time_budget": None, "n_jobs": None} | options
-    return race(build, samples, settings, **options, rng=np.random.RandomState(0))
+def run(samples, settings, build=Polynomial, time_budget=None, n_jobs=None, **options):
+    options = {"n_init": 4, "max_iter": 100} | options
+    with Team(n_jobs, time_budget, verbose=False) as team:
+        return race(build, samples, settings, **options, team=team, rng=np.random.RandomState(0))
 
 
 def setting(degree, steps=1):

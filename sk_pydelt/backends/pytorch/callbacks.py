@@ -6,8 +6,8 @@ from typing import Any
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import noop
 
+from ...progress import ProgressBar
 from ..contract import FitSpec
-from ..progress import ProgressBar
 from ..training import Patience
 
 __all__ = ["EpochProgress", "StoppingBelow", "callbacks", "stopping"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..progress import ProgressBar
+from ...progress import ProgressBar
 from ..training import require_finite
 from .framework import tf
 from .perceptron_graph import PerceptronGraph

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from ..progress import ProgressBar
+from ...progress import ProgressBar
 from ..training import require_finite
 from .epochs import State, TrainingRun, show
 from .framework import tf

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ...jets import Jet
+from ...progress import ProgressBar
 from ...solvers.levenberg_marquardt import LevenbergMarquardt
 from ...solvers.threads import one_blas_thread
 from ..least_squares import NetLeastSquares
-from ..progress import ProgressBar
 from ..training import require_finite
 from .epochs import State, TrainingRun, show
 from .framework import tf

@@ -1,4 +1,4 @@
-"""A progress bar over the epochs of a fit."""
+"""A progress bar over the epochs of a fit, or over its nets."""
 
 from tqdm.auto import tqdm
 
@@ -13,8 +13,8 @@ class ProgressBar(tqdm):
 
     monitor_interval = 0
 
-    def __init__(self, epochs: int, verbose: bool = True) -> None:
-        super().__init__(total=epochs, desc="fit", unit="epoch", disable=not verbose)
+    def __init__(self, total: int | None, verbose: bool = True, unit: str = "epoch") -> None:
+        super().__init__(total=total, desc="fit", unit=unit, disable=not verbose)
 
     def show(self, n_epochs: int, losses: dict[str, float]) -> None:
         """Move by some epochs, and show the losses of the last."""
