@@ -14,7 +14,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import calculus
 from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import predicts_1d, propagate, propagate_inverse
-from .checks import check_measured, check_numbers, check_places, check_rows, check_weight
+from .checks import (
+    check_measured,
+    check_numbers,
+    check_places,
+    check_rows,
+    check_weight,
+    column_names,
+)
 from .explained import warn_of_constants, warn_user
 from .jets import Jet
 from .jets.blocks import map_row_blocks
@@ -216,12 +223,21 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         """X (n, d), y (n, m) and the weights, checked, of the rows that count; and which do."""
         X, y = check_numbers(check_places(X), "X"), check_numbers(y, "y")
         check_rows(X, y)
+        names = column_names(y)
         options = {"dtype": np.float64, "order": "C"}
         of_y = {**options, "ensure_2d": False, "ensure_all_finite": "allow-nan"}
         X, y = validate_data(self, X, y, validate_separately=(options, of_y))
         sample_weight, kept = check_weight(sample_weight, X)
         self._y_ndim = y.ndim
+        self._keep_names(names)
         return X[kept], y.reshape(len(y), -1)[kept], sample_weight, kept
+
+    def _keep_names(self, names):
+        """Names of the outputs, where y has some; those of an earlier fit go."""
+        if names is not None:
+            self.target_names_in_ = names
+        elif hasattr(self, "target_names_in_"):
+            del self.target_names_in_
 
     def _scale(self, X, y, sample_weight, by_known=False):
         """Fit the scalers, and scale the samples.

@@ -15,6 +15,7 @@ __all__ = [
     "check_rows",
     "check_values",
     "check_weight",
+    "column_names",
     "described",
     "unmasked",
 ]
@@ -222,6 +223,18 @@ def _first_text(data):
 def _is_number(dtype):
     """Whether a dtype of polars is one of numbers."""
     return hasattr(dtype, "is_numeric") and dtype.is_numeric()
+
+
+def column_names(y: Any) -> np.ndarray | None:
+    """Names of the columns of a frame, or that of a series; None where some have none.
+
+    >>> import pandas as pd
+    >>> column_names(pd.Series([1.0], name="u"))
+    array(['u'], dtype=object)
+    """
+    names = list(y.columns) if hasattr(y, "columns") else [getattr(y, "name", None)]
+    named = all(isinstance(name, str) and name for name in names)
+    return np.array(names, dtype=object) if named else None
 
 
 def _hold_times(data):

@@ -57,7 +57,7 @@ class CurveDerivative:
     """
 
     def __init__(self, derivative: Derivative, mask: ArrayLike | None = None) -> None:
-        self.derivative = derivative
+        self.derivative = derivative.set_output(transform="default")
         self.mask = None if mask is None else _check_mask(mask)
 
     def __repr__(self):

@@ -118,6 +118,9 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
     n_features_in_ : int
     feature_names_in_ : array of str
         Where X was a frame.
+    target_names_in_ : array of str
+        Names of y's columns, where y was a frame or a named series: they name the columns of
+        frames of derivatives.
 
     Examples
     --------

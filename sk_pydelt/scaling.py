@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler, StandardScaler
@@ -70,9 +71,11 @@ def fit_scaler(
 def apply(transform: Callable, data: np.ndarray) -> np.ndarray:
     """Transform to a plain array, whatever container and memory layout the transformer returns.
 
-    A scaler with ``copy=False`` writes into what it is given, here as in its fit a copy.
+    A scaler with ``copy=False`` writes into what it is given, here as in its fit a copy. Frames
+    that `sklearn.set_config` asks for are for users, and none are made here.
     """
-    found = transform(data.copy())
+    with config_context(transform_output="default"):
+        found = transform(data.copy())
     if issparse(found):
         raise ValueError(
             f"As x_scaler or y_scaler, {_method(transform)} must return a dense array; it returned "
@@ -116,7 +119,8 @@ def _fitted(scaler, data, weight):
     scaler, weights = clone(scaler), {}
     if weight is not None and has_fit_parameter(scaler, "sample_weight"):
         weights["sample_weight"] = np.ldexp(weight, -int(np.frexp(weight.max())[1]))
-    return scaler.fit(data.copy(), **weights)
+    with config_context(transform_output="default"):
+        return scaler.fit(data.copy(), **weights)
 
 
 def _refuse_extreme_units(size, spread, what, remedy, limit=1e150):

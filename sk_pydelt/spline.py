@@ -159,6 +159,8 @@ class SplineInterpolator(ProbabilisticInterpolator):
     effective_dof_ : float, or array of shape (m,) where y was 2-D
         Effective degrees of freedom, tr A.
     x_scaler_, y_scaler_ : fitted transformers
+    target_names_in_ : array of str
+        Names of y's columns, where y was a frame or a named series.
 
     Raises
     ------

@@ -115,6 +115,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         and "linear", "quadratic" or "cubic" for an activation.
     x_scaler_, y_scaler_ : transformer
     n_features_in_ : int
+    target_names_in_ : array of str
+        Names of y's columns, where y was a frame or a named series.
 
     Notes
     -----

@@ -6,6 +6,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 
 from ..checks import described
@@ -24,6 +25,7 @@ from .evaluation import (
     feature_names,
     has_output_axis,
     mixed_partial,
+    output_labels,
     partial_cov,
     partial_std,
     tensor_cov,
@@ -224,8 +226,10 @@ class Derivative:
         ----------
         transform : {"default", "pandas", "polars"}, default=None
             "default" is an array. A frame has one column for each output and each different
-            partial derivative, named as "dy/dx" or "d2y1/dxdt", and keeps the index of X. None
-            leaves the choice as it is.
+            partial derivative, named as "dy/dx" or "d2y1/dxdt", or by the names of y's columns
+            where this package's estimators were fitted to a frame or a named series, and keeps the
+            index of X. None leaves the choice as it is. Where none was made it is that of
+            ``sklearn.set_config(transform_output=...)``.
 
         Returns
         -------
@@ -265,7 +269,7 @@ class Derivative:
 
     def _present(self, X, rows, values):
         """Values with all their axes as the caller wants them: few axes, or a frame."""
-        container = getattr(self, "_container", "default")
+        container = getattr(self, "_container", None) or get_config()["transform_output"]
         if container == "default":
             return drop_output_axis(self.model, X, values)
         d = n_features(self.model)
@@ -276,8 +280,8 @@ class Derivative:
             values = np.stack([values[(slice(None), slice(None), *e)] for e in entries], axis=-1)
         else:
             alphas, values = [index], values[..., None]
-        names, one_output = feature_names(self.model), not has_output_axis(self.model, X)
-        return make_frame(container, X, values, alphas, names, one_output)
+        outputs = output_labels(self.model, values.shape[1], has_output_axis(self.model, X))
+        return make_frame(container, X, values, alphas, feature_names(self.model), outputs)
 
 
 @reads_one_state

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight
 from ..chain import propagate_sum_std
 from ..checks import check_numbers
 from ..state import reads_one_state
-from .evaluation import all_partials, drop_output_axis, dry_run, feature_names
+from .evaluation import all_partials, drop_output_axis, dry_run, feature_names, output_labels
 from .rows import require_fitted, validate_rows
 
 if TYPE_CHECKING:
@@ -34,11 +34,14 @@ class MarginalEffects:
         has a posterior.
     feature_names : list of str
         Their names.
+    output_names : list of str
+        Those of y's columns where they are known, or y, or y0, y1, ...
     """
 
     average: np.ndarray
     standard_error: np.ndarray
     feature_names: list
+    output_names: list
 
     def to_frame(self) -> "pd.DataFrame":
         """The same as a pandas frame: a row for each feature (and output)."""
@@ -47,9 +50,9 @@ class MarginalEffects:
         columns = {"average": self.average.ravel(), "standard_error": self.standard_error.ravel()}
         if self.average.ndim == 1:
             return pd.DataFrame(columns, index=pd.Index(self.feature_names, name="feature"))
-        outputs = [f"y{i}" for i in range(len(self.average))]
         names = ["output", "feature"]
-        index = pd.MultiIndex.from_product([outputs, self.feature_names], names=names)
+        product = self.output_names, self.feature_names
+        index = pd.MultiIndex.from_product(product, names=names)
         return pd.DataFrame(columns, index=index)
 
 
@@ -120,7 +123,8 @@ def average_marginal_effects(
     known = _posterior_variance(model, rows, weight / total)
     error = np.sqrt(n / (n - 1) * squares / total**2 + (known if average.ndim > 1 else known[0]))
     names = [name for name, numeric in zip(feature_names(model), rows.numeric) if numeric]
-    return MarginalEffects(average, error, names)
+    m = 1 if average.ndim == 1 else len(average)
+    return MarginalEffects(average, error, names, output_labels(model, m, average.ndim > 1))
 
 
 def _posterior_variance(model, rows, shares):

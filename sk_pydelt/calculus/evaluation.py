@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 
-from ..chain import entrance, predicts_1d, propagate, propagate_cov, propagate_std
+from ..chain import entrance, output_names, predicts_1d, propagate, propagate_cov, propagate_std
 from ..chain.rows_jet import RowsJet
 from ..checks import described
 from ..jets import Jet, multi_indices
@@ -33,6 +33,7 @@ __all__ = [
     "feature_names",
     "has_output_axis",
     "mixed_partial",
+    "output_labels",
     "partial_cov",
     "partial_std",
     "tensor_cov",
@@ -51,6 +52,14 @@ def feature_names(model: BaseEstimator) -> list[str]:
     """Names of the features: those of the frame it was fitted to, or x0, x1, ..."""
     named = getattr(entrance(model), "feature_names_in_", None)
     return [f"x{i}" for i in range(n_features(model))] if named is None else list(named)
+
+
+def output_labels(model: BaseEstimator, n_outputs: int, numbered: bool) -> list[str]:
+    """Names of the outputs: those of y's columns where they are known, or y, or y0, y1, ..."""
+    names = output_names(model)
+    if names is not None and len(names) == n_outputs:
+        return list(names)
+    return [f"y{i}" for i in range(n_outputs)] if numbered else ["y"]
 
 
 def check_one_spread(return_std: bool, return_cov: bool) -> None:

@@ -37,16 +37,15 @@ def make_frame(
     values: np.ndarray,
     alphas: Sequence[tuple[int, ...]],
     names: Sequence[str],
-    one_output: bool,
+    outputs: Sequence[str],
 ) -> Any:
     """A frame of values (n, m, n_partials), one column for each output and partial derivative."""
-    outputs = ["y"] if one_output else [f"y{i}" for i in range(values.shape[1])]
     columns = [column_name(output, alpha, names) for output in outputs for alpha in alphas]
     table = np.ascontiguousarray(values).reshape(len(values), -1)
     if container == "pandas":
         import pandas as pd
 
-        return pd.DataFrame(table, columns=columns, index=getattr(X, "index", None))
+        return pd.DataFrame(table, columns=columns, index=X.index if hasattr(X, "iloc") else None)
     import polars as pl
 
     return pl.DataFrame(table, schema=columns, orient="row")

@@ -1,5 +1,6 @@
 """Integrals of a fitted curve, or of its derivative, by adaptive quadrature."""
 
+from copy import copy
 from numbers import Real
 from typing import Literal, overload
 
@@ -189,7 +190,7 @@ def _curve(model):
         raise ValueError(
             f"integrate takes a function of one feature; this model has {n_features(estimator)}."
         )
-    function = model if derivative else model.predict
+    function = copy(model).set_output(transform="default") if derivative else model.predict
     return lambda x: np.asarray(function(named_column(x, entrance(estimator))))
 
 

@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing, check_array, get_tags
 from sklearn.utils.validation import _is_fitted, check_is_fitted, validate_data
 
 from ..chain import entrance
+from ..chain.registry import no_features, no_tags
 from ..chain.rows_jet import RowsJet
 from ..checks import check_numbers, check_places, described
 from ..jets import Jet
@@ -69,6 +70,8 @@ def require_fitted(model: BaseEstimator) -> None:
             "The first argument must be a fitted model, as in differentiate(model, order)(X) or "
             f"gradient(model, X); got {described(model)}."
         )
+    if not isinstance(model, type) and not hasattr(model, "__sklearn_tags__"):
+        raise no_tags(model)
     check_is_fitted(model)
     if isinstance(model, Pipeline):
         for _, step in model.steps:
@@ -87,6 +90,8 @@ def n_features(model: BaseEstimator) -> int:
     tags = get_tags(first).input_tags
     if tags.one_d_array and not tags.two_d_array:  # IsotonicRegression
         return 1
+    if not hasattr(first, "n_features_in_"):
+        raise no_features(first)
     return first.n_features_in_
 
 

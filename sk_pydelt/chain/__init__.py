@@ -7,6 +7,7 @@ of steps each, and are imported when a step of theirs is first met.
 from .functions import register_function
 from .registry import (
     entrance,
+    output_names,
     predicts_1d,
     propagate,
     propagate_cov,
@@ -19,6 +20,7 @@ from .registry import (
 
 __all__ = [
     "entrance",
+    "output_names",
     "predicts_1d",
     "propagate",
     "propagate_cov",

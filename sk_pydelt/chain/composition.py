@@ -7,6 +7,7 @@ from sklearn.pipeline import Pipeline
 
 from .registry import (
     entrance,
+    output_names,
     predicts_1d,
     propagate,
     propagate_cov,
@@ -89,6 +90,11 @@ def _(step: Pipeline):
     return predicts_1d(_last(step)[1])
 
 
+@output_names.register
+def _(step: Pipeline):
+    return output_names(_last(step)[1])
+
+
 @entrance.register
 def _(step: Pipeline):
     steps = _active_steps(step)
@@ -106,7 +112,8 @@ def _best_estimator(search):
 
 def _register_wrapper(cls, inside):
     """A model that only holds another has every rule of that one."""
-    tables = entrance, predicts_1d, propagate, propagate_transform, propagate_inverse, *SPREADS
+    tables = entrance, output_names, predicts_1d, propagate, propagate_transform
+    tables += propagate_inverse, *SPREADS
     for table in tables:
         table.register(cls, lambda step, *args, table=table: table(inside(step), *args))
 

@@ -1,7 +1,7 @@
 """The open tables of rules: which function passes a jet through which class of step."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import singledispatch, wraps
 from importlib import import_module
@@ -14,6 +14,7 @@ from .refusals import reason_against
 
 __all__ = [
     "entrance",
+    "output_names",
     "predicts_1d",
     "propagate",
     "propagate_cov",
@@ -65,6 +66,14 @@ def _load_families(cls):
     _known_classes.add(cls)
 
 
+def _hands_on(step):
+    """Whether a step without a rule is a search of another package, as scikit-learn's are.
+
+    The predictions of such a search are those of its `best_estimator_`.
+    """
+    return hasattr(step, "best_params_") and hasattr(step, "best_estimator_")
+
+
 def _open_table(default):
     """A generic function that dispatches on its first argument, after loading the rules for it."""
     rules = singledispatch(default)
@@ -72,6 +81,8 @@ def _open_table(default):
     @wraps(default)
     def dispatch(step, *args):
         _load_families(type(step))
+        if rules.dispatch(type(step)) is default and _hands_on(step):
+            return dispatch(step.best_estimator_, *args)
         return rules(step, *args)
 
     dispatch.register = rules.register
@@ -236,6 +247,12 @@ def predicts_1d(model: BaseEstimator) -> bool | None:
 
 
 @_open_table
+def output_names(model: BaseEstimator) -> Sequence[str] | None:
+    """Names of the columns of y that a model was fitted to; None where they are not known."""
+    return getattr(model, "target_names_in_", None)
+
+
+@_open_table
 def entrance(model: BaseEstimator) -> BaseEstimator:
     """The fitted step that X meets first in a model: it knows X's features and their names.
 
@@ -262,13 +279,43 @@ def _no_spread(step, table, subject, unknown, option):
     )
 
 
+def no_tags(step: object) -> TypeError:
+    """The error for what has `fit`, but is no estimator as scikit-learn's are."""
+    name = type(step).__name__
+    return TypeError(
+        f"{name} cannot be differentiated: its class does not inherit from "
+        f"sklearn.base.BaseEstimator, so that nothing is known of it. {_inside(step)}Let it "
+        "inherit from that, and register a rule with "
+        f"sk_pydelt.chain.propagate.register({name})(rule)."
+    )
+
+
+def no_features(step: object) -> TypeError:
+    """The error for a fitted step that does not tell the number of its features."""
+    name = type(step).__name__
+    return TypeError(
+        f"{name} cannot be differentiated: it has no n_features_in_, the number of features, which "
+        f"scikit-learn's fitted models have. {_inside(step)}Else give it that attribute, and "
+        f"register a rule with sk_pydelt.chain.propagate.register({name})(rule)."
+    )
+
+
 def _no_rule(step, subject, table, rule, way_out):
     name = type(step).__name__
     reason = reason_against(type(step)) or "no rule says how a derivative passes through it"
     return TypeError(
-        f"{subject.format(name=name)} cannot be differentiated: {reason}. {way_out}, or register a "
-        f"rule with sk_pydelt.chain.{table}.register({name})(rule), where {rule}."
+        f"{subject.format(name=name)} cannot be differentiated: {reason}. {_inside(step)}"
+        f"{way_out}, or register a rule with sk_pydelt.chain.{table}.register({name})(rule), where "
+        f"{rule}."
     )
+
+
+def _inside(step):
+    """Advice on a model that may only hand X on to a fitted one inside it."""
+    fitted = [k for k, v in vars(step).items() if k.endswith("_") and hasattr(v, "predict")]
+    if not fitted or not hasattr(step, "predict"):
+        return ""
+    return f"If its predictions are those of its {' or '.join(fitted)}, differentiate that. "
 
 
 @contextmanager

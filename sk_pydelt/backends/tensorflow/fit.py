@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from sklearn import config_context
+
 from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
 from ..devices import gpu_number
@@ -44,7 +46,8 @@ def _fit_net(net, fit, samples):
             batch_size=fit.batch_size,
             verbose=0,
         )
-        keras_net.fit(train.X, train.values, data=(train, valid))
+        with config_context(transform_output="default"):  # SciKeras passes X through a transformer
+            keras_net.fit(train.X, train.values, data=(train, valid))
     history = keras_net.history_
     return FitResult(keras_net, history["loss"], history.get("val_loss"))
 
