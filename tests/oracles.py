@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import reduce
 
 import mpmath
 import numpy as np
@@ -64,8 +65,15 @@ def affine(scaler):
     return 0.0, 1.0
 
 
+def parts(scaler):
+    """The scalers that a pipeline of them applies in turn, or the only one."""
+    return [step for _, step in scaler.steps] if isinstance(scaler, Pipeline) else [scaler]
+
+
 def scale(scaler, x):
     """What scaler.transform computes, of a tensor."""
+    if isinstance(scaler, Pipeline):
+        return reduce(lambda x, part: scale(part, x), parts(scaler), x)
     if isinstance(scaler, MinMaxScaler):
         x = x * torch.tensor(scaler.scale_) + torch.tensor(scaler.min_)
         return x.clamp(*scaler.feature_range) if scaler.clip else x
@@ -76,6 +84,8 @@ def scale(scaler, x):
 
 def unscale(scaler, y):
     """What scaler.inverse_transform computes, of a tensor."""
+    if isinstance(scaler, Pipeline):
+        return reduce(lambda y, part: unscale(part, y), reversed(parts(scaler)), y)
     if isinstance(scaler, MinMaxScaler):
         return (y - torch.tensor(scaler.min_)) / torch.tensor(scaler.scale_)
     offset, size = map(torch.as_tensor, affine(scaler))
@@ -144,19 +154,23 @@ def mpmath_derivatives(model, x, max_order):
         layers = [{k: mpmath.matrix(v.tolist()) for k, v in la.items()} for la in layers_of(model)]
         activation = MPMATH_ACTIVATIONS[model.activation]
 
-        def function(t):
-            scaler = model.x_scaler_
+        def number(v):
+            return mpmath.mpf(float(np.ravel(v)[0]))
+
+        def scaled(t, scaler):
             if isinstance(scaler, MinMaxScaler):
-                z = t * mpmath.mpf(float(scaler.scale_[0])) + mpmath.mpf(float(scaler.min_[0]))
-            else:
-                offset, size = (mpmath.mpf(float(np.ravel(v)[0])) for v in affine(scaler))
-                z = (t - offset) / size
-            z = mpmath.matrix([z])
+                return t * number(scaler.scale_) + number(scaler.min_)
+            offset, size = map(number, affine(scaler))
+            return (t - offset) / size
+
+        def function(t):
+            z = mpmath.matrix([reduce(scaled, parts(model.x_scaler_), t)])
             for i, layer in enumerate(layers):
                 z = layer["weight"] * z + layer["bias"]
                 z = z.apply(activation) if i + 1 < len(layers) else z
-            offset, size = (mpmath.mpf(float(np.ravel(v)[0])) for v in affine(model.y_scaler_))
-            return z[0] * size + offset
+            for offset, size in (map(number, affine(s)) for s in parts(model.y_scaler_)[::-1]):
+                z = z * size + offset * mpmath.ones(1)
+            return z[0]
 
         coefficients = mpmath.taylor(function, value, max_order)
         return [float(c * mpmath.factorial(k)) for k, c in enumerate(coefficients)][1:]

@@ -57,8 +57,8 @@ class Candidate:
         net = _net(samples, hidden_layers, activation)
         stretch, pull = STARTS[start % len(STARTS)]
         with np.errstate(all="ignore"):  # what overflows is refused
+            self.problem = NetProblem(net, samples)  # refuses what is too large
             w = _initial_weights(net, samples, omega_0, seed, stretch)
-            self.problem = NetProblem(net, samples)
             self.fit = self.problem.first_fit(w, pull)
             squares = (self.fit.point.residuals**2).sum()
         if not np.isfinite(squares):
