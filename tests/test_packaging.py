@@ -56,6 +56,28 @@ def test_everything_that_the_package_imports_is_declared():
     assert not _imported(PACKAGE) - known - set(sys.stdlib_module_names)
 
 
+def _pins(file):
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_the_lowest_versions_are_those_declared():
+    declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["tensorflow"]
+    pins = _pins("constraints-lowest.txt")
+    assert pins.keys() == _names(declared)
+    for requirement in declared:
+        name, bound = re.fullmatch(r"([\w-]+)[>=]=([\d.*]+)", requirement).groups()
+        lowest = bound.replace("*", "0").split(".")
+        pin = pins[name].split(".")
+        assert pin == lowest + ["0"] * (len(pin) - len(lowest)), requirement
+
+
+def test_the_leg_of_lowest_versions_is_run():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert script.index("-c constraints-lowest.txt") < script.index("tests/smoke.py")
+    assert script.index("tests/smoke.py") < script.index('step "$tests"')
+
+
 def _map():
     """Rows of the map in CONTRIBUTING: the names in its first column, and those in its second."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -23,7 +23,8 @@ def predict(net: SkorchNet, X: np.ndarray) -> np.ndarray:
 def propagate(net: SkorchNet, jet: Jet) -> Jet:
     """Pass a jet of arrays through the net."""
     module = net.module_
-    with torch.inference_mode(), one_thread(multiplications(module, len(jet.value))):
+    # Not in inference mode, where torch has no rule for the jvp of a jvp under vmap (issue 138800).
+    with torch.no_grad(), one_thread(multiplications(module, len(jet.value))):
         tensors = jet.map_parts(lambda part: _tensor(part, module))
         return net.kind.propagate(module, tensors).map_parts(_array)
 
