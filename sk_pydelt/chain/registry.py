@@ -295,7 +295,7 @@ def no_features(step: object) -> TypeError:
     name = type(step).__name__
     return TypeError(
         f"{name} cannot be differentiated: it has no n_features_in_, the number of features, which "
-        f"scikit-learn's fitted models have. {_inside(step)}Else give it that attribute, and "
+        f"scikit-learn's fitted models have. {_inside(step)}Or give it that attribute, and "
         f"register a rule with sk_pydelt.chain.propagate.register({name})(rule)."
     )
 
@@ -312,6 +312,8 @@ def _no_rule(step, subject, table, rule, way_out):
 
 def _inside(step):
     """Advice on a model that may only hand X on to a fitted one inside it."""
+    if hasattr(step, "best_params_") and not hasattr(step, "best_estimator_"):
+        return "A search keeps a fitted model to differentiate where refit=True: set it. "
     fitted = [k for k, v in vars(step).items() if k.endswith("_") and hasattr(v, "predict")]
     if not fitted or not hasattr(step, "predict"):
         return ""
