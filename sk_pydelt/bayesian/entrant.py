@@ -51,13 +51,14 @@ class Entrant:
     weight : float
         In the average.
     n_weights : int
-        Of each net; known as soon as there is one.
+        Of each net; 0 before there is one.
     """
 
     def __init__(self, build: Callable, samples: Samples, setting: Setting, seed: int) -> None:
         self.build, self.samples, self.setting = build, samples, setting
         self.rng = np.random.RandomState(seed)
         self.nets: list = []
+        self.n_weights = 0
         self.log_densities, self.weight = np.full(len(samples), np.nan), 0.0
 
     def net(self, samples: Samples, start: int = 0) -> Any:

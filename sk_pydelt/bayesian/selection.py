@@ -1,6 +1,7 @@
 """The race of Bayesian nets: which of them compete, and how they are judged."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,14 +45,29 @@ FIELDS: tuple[Setting, ...] = (
 
 
 class Rung(NamedTuple):
-    """So many settings at most, each judged by nets of so many steps at most, of so many folds."""
+    """So many settings at most, each judged by the nets of so many folds.
+
+    They take so many steps at most, large nets fewer: their steps are dear, and less is needed.
+    """
 
     n_settings: int
     n_folds: int
     n_steps: int
+    n_steps_of_large: int
+
+    def folds(self, entrant: Entrant) -> int:
+        """Number of folds that a setting is judged by: more where they are of few samples."""
+        least = ceil(LEAST_JUDGED * len(entrant.folds) / len(entrant.samples))
+        return min(max(self.n_folds, least), len(entrant.folds))
+
+    def steps(self, entrant: Entrant) -> int:
+        """Number of steps of a net, at most."""
+        return self.n_steps if entrant.n_weights <= LARGE_NET else self.n_steps_of_large
 
 
-RUNGS = Rung(100, 1, 20), Rung(8, 3, 20), Rung(6, 3, 40), Rung(5, 5, 80)
+RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 5, 150, 80)
+LARGE_NET = 200  # weights
+LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
 TOLERANCES = 0.4, 0.05  # nats in a step: smaller changes of the evidence end a trial, a fit
 CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
 SIMPLER = 1.0, 0.0  # the same for a polynomial, which then needs no other settings beside it
@@ -148,13 +164,12 @@ def _some_rows(n, rng):
 def _judged(entrants, max_iter, team):
     """Those that there was time for, best first."""
     dropped: list[Entrant] = []
-    for n_settings, n_folds, n_steps in RUNGS:
-        entrants, hopeless = _hopeful(entrants, n_settings)
+    for rung in RUNGS:
+        entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
-        n_folds = min(n_folds, len(entrants[0].folds))
-        n_steps = min(n_steps, max_iter)
-        pairs = [(e, i) for i in range(n_folds) for e in entrants if e.n_steps(i) < n_steps]
-        trials = ((*entrant.trial(i), n_steps) for entrant, i in pairs)
+        numbers = range(rung.folds(entrants[0]))
+        pairs = [(e, i) for i in numbers for e in entrants if e.n_steps(i) < rung.steps(e)]
+        trials = ((*e.trial(i), min(rung.steps(e), max_iter)) for e, i in pairs)
         is_first = not entrants[0].nets
         for (entrant, i), outcome in zip(pairs, team.map(_try, trials, at_least=is_first)):
             entrant.record(i, *outcome)
@@ -189,8 +204,9 @@ def _finalists(entrants):
     if not entrants:
         return []
     best = entrants[0]
+    as_far = [entrant for entrant in entrants if entrant.n_judged == best.n_judged]
     least = best.score - SPREAD * best.spread
-    near = [entrant for entrant in entrants[: RUNGS[-1].n_settings] if entrant.score >= least]
+    near = [entrant for entrant in as_far[: RUNGS[-1].n_settings] if entrant.score >= least]
     return [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)] or near
 
 

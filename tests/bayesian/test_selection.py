@@ -9,11 +9,11 @@ from scipy.stats import norm
 
 from sk_pydelt.bayesian.candidate import Candidate
 from sk_pydelt.bayesian.entrant import Entrant, folds
-from sk_pydelt.bayesian.selection import MAX_JUDGED, RUNGS, portfolio, race
+from sk_pydelt.bayesian.selection import LARGE_NET, MAX_JUDGED, RUNGS, portfolio, race
 from sk_pydelt.bayesian.team import Team
 from sk_pydelt.samples import Samples
 
-NOISE = 0.05
+NOISE, N = 0.05, 300
 
 
 class Polynomial:
@@ -49,8 +49,8 @@ class Polynomial:
 
 @pytest.fixture
 def samples():
-    x = np.linspace(-1, 1, 40)[:, None]
-    y = 2 * x**3 - x + NOISE * np.random.default_rng(0).standard_normal((40, 1))
+    x = np.linspace(-1, 1, N)[:, None]
+    y = 2 * x**3 - x + NOISE * np.random.default_rng(0).standard_normal((N, 1))
     return Samples(x, y)
 
 
@@ -66,9 +66,9 @@ def setting(degree, steps=1):
 
 def test_each_sample_is_held_out_once(samples):
     found = folds(len(samples))
-    assert_array_equal(np.sort(np.concatenate([fold for fold, _ in found])), np.arange(40))
+    assert_array_equal(np.sort(np.concatenate([fold for fold, _ in found])), np.arange(N))
     for fold, rest in found:
-        assert_array_equal(np.sort(np.concatenate([fold, rest])), np.arange(40))
+        assert_array_equal(np.sort(np.concatenate([fold, rest])), np.arange(N))
     assert len(folds(3)) == 3
 
 
@@ -76,7 +76,7 @@ def test_an_entrant_is_judged_by_samples_it_has_not_seen(samples):
     entrant = Entrant(Polynomial, samples, setting(9), seed=0)
     assert np.isnan(entrant.mean_score)
     expected = []
-    for i, (fold, rest) in enumerate(folds(40)):
+    for i, (fold, rest) in enumerate(folds(N)):
         net, others = entrant.trial(i)
         net.run(1, 0.0)
         entrant.record(i, net, net.log_densities(others))
@@ -85,7 +85,7 @@ def test_an_entrant_is_judged_by_samples_it_has_not_seen(samples):
         fit = np.polyfit(x[rest], y[rest], 9)
         expected.append(norm.logpdf(y[fold] - np.polyval(fit, x[fold]), scale=NOISE).sum())
         assert entrant.score == pytest.approx(sum(expected))
-        assert entrant.n_judged == 8 * (i + 1)
+        assert entrant.n_judged == N // 5 * (i + 1)
 
 
 def test_the_degree_of_the_truth_wins(samples):
@@ -95,14 +95,15 @@ def test_the_degree_of_the_truth_wins(samples):
     assert sum(entrant.weight for entrant in entrants) == pytest.approx(1)
     assert sum(weight for _, weight in nets) == pytest.approx(1)
     assert nets[0][0].degree == 3
-    assert len(nets[0][0].samples) == 40
+    assert len(nets[0][0].samples) == N
 
 
 def test_settings_that_cannot_win_are_not_run_on(samples):
     settings = [setting(k) for k in (3, *(0,) * 6)]
     entrants, _ = run(samples, settings)
     winner, *others = entrants
-    assert [net.n_iter for net in winner.nets] == [RUNGS[-1].n_steps] * 5
+    assert [entrant.weight for entrant in entrants] == pytest.approx([1, *(0,) * 6])
+    assert [net.n_iter for net in winner.nets] == [100] * 5  # max_iter
     assert [[net.n_iter for net in entrant.nets] for entrant in others] == [[RUNGS[0].n_steps]] * 6
 
 
@@ -111,6 +112,34 @@ def test_settings_alike_stay_together_up_to_the_number_of_a_rung(samples):
     n_folds = sorted(len(entrant.nets) for entrant in entrants)
     assert n_folds.count(5) == RUNGS[-1].n_settings
     assert n_folds.count(1) == 12 - RUNGS[1].n_settings
+
+
+def test_few_samples_are_held_out_all_from_the_start(samples):
+    few = samples[np.arange(0, N, 10)]
+    entrants, _ = run(few, [setting(k) for k in (3, *(0,) * 6)])
+    assert [len(entrant.nets) for entrant in entrants] == [5] * 7
+
+
+def test_settings_judged_by_fewer_samples_are_not_averaged(samples):
+    class Unlikely(Polynomial):
+        def log_densities(self, samples):
+            return super().log_densities(samples) - 9  # so that sums of fewer samples are higher
+
+    entrants, _ = run(samples, [setting(3), setting(0)], build=Unlikely)
+    assert [entrant.n_judged for entrant in entrants] == [N, N // 5]
+    assert entrants[1].score > entrants[0].score
+    assert [entrant.weight for entrant in entrants] == [1, 0]
+
+
+def test_large_nets_take_fewer_steps(samples):
+    class Large(Polynomial):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.n_weights = LARGE_NET + 1
+
+    entrants, _ = run(samples, [setting(3), setting(0)], build=Large)
+    steps = [[net.n_iter for net in entrant.nets] for entrant in entrants]
+    assert steps == [[RUNGS[-1].n_steps_of_large] * 5, [RUNGS[0].n_steps_of_large]]
 
 
 def test_what_needs_more_steps_than_it_gets_does_not_win(samples):
@@ -152,7 +181,7 @@ def test_if_all_starts_are_stuck_the_nets_of_the_folds_go_on(samples):
     settings = [((3,), "stuck", 1), setting(0)]
     entrants, nets = run(samples, settings)
     assert [net.start for net, _ in nets] == ["goes on"] * 4
-    assert [len(net.samples) for net, _ in nets] == [40] * 4
+    assert [len(net.samples) for net, _ in nets] == [N] * 4
     assert nets[0][0].seed in [net.seed for net in entrants[0].nets]
 
 
