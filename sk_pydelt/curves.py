@@ -1,7 +1,7 @@
 """Curves and scalars in place of tables: 1-D arrays, lists and numbers as X."""
 
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -63,16 +63,28 @@ class CurveDerivative:
     def __repr__(self):
         return f"{self.derivative!r}" + ("" if self.mask is None else f" at mask {self.mask}")
 
-    def __call__(self, X: ArrayLike) -> float | np.ndarray:
+    @overload
+    def __call__(self, X: ArrayLike, return_std: Literal[False] = False) -> float | np.ndarray: ...
+
+    @overload
+    def __call__(
+        self, X: ArrayLike, return_std: Literal[True]
+    ) -> tuple[float | np.ndarray, float | np.ndarray]: ...
+
+    def __call__(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]:
         """Evaluate the derivative.
 
         Parameters
         ----------
         X : float, or array-like of shape (n,) or (n, d)
+        return_std : bool, default=False
+            Whether to return its standard deviation, too, where the model has error bars.
 
         Returns
         -------
-        float or array
+        float or array, or two of them with ``return_std=True``
             For a number and one output a float; else as `sk_pydelt.Derivative`, with the rows that
             the mask picks.
         """
@@ -80,9 +92,11 @@ class CurveDerivative:
         rows = column(X)
         if self.mask is not None:
             rows = _pick(rows, self.mask)
-        if len(rows) == 0:
-            return self.derivative(column(X)[:1])[:0]
-        return like(X, self.derivative(rows))
+        is_empty = len(rows) == 0
+        rows = column(X)[:1] if is_empty else rows
+        found = self.derivative(rows, True) if return_std else (self.derivative(rows),)
+        parts = [part[:0] if is_empty else like(X, part) for part in found]
+        return (parts[0], parts[1]) if return_std else parts[0]
 
 
 def _check_mask(mask):

@@ -303,3 +303,19 @@ def test_worked_example_lorenz():
     assert found.shape == rate.shape == t.shape
     assert np.corrcoef(found, x)[0, 1] > 0.98
     assert np.corrcoef(rate, 10 * (y - x))[0, 1] > 0.9
+
+
+def test_a_derivative_of_a_smoothed_curve_has_a_standard_deviation():
+    t = np.linspace(0, 6, 60)
+    y = np.sin(t) + 0.1 * np.random.default_rng(0).standard_normal(60)
+    model = interpolation.SplineInterpolator().fit(t, y)
+    whole = spline.SplineInterpolator().fit(t[:, None], y)
+    expected = whole.differentiate(1)([[1.0], [2.0]], return_std=True)
+    for found, right in zip(model.differentiate(1)([1.0, 2.0], return_std=True), expected):
+        assert_allclose(found, right, rtol=1e-6)
+    value, std = model.differentiate(1, mask=[1])([1.0, 2.0], return_std=True)
+    assert_allclose([value, std], [part[1:] for part in expected], rtol=1e-6)
+    one = model.differentiate(1)(1.0, return_std=True)
+    assert [type(part) for part in one] == [float, float]
+    nothing = model.differentiate(1, mask=[False, False])([1.0, 2.0], return_std=True)
+    assert [part.shape for part in nothing] == [(0,), (0,)]

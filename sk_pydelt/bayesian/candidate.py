@@ -127,7 +127,7 @@ class Candidate:
 
         That of γ fitted parameters has half a χ² of γ degrees of freedom.
         """
-        return float(np.sqrt(self.fit.dof.sum() / 2))
+        return float(np.sqrt(max(self.fit.dof.sum(), 0.0) / 2))  # below zero by rounding
 
     @property
     def unsettled(self) -> float:

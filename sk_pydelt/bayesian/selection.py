@@ -9,7 +9,7 @@ import numpy as np
 from ..jets.perceptron import hidden_widths
 from ..samples import Samples
 from ..solvers.averaging import stacking_weights
-from .entrant import ALONE, Entrant, Setting
+from .entrant import ALONE, WORST, Entrant, Setting
 from .team import Team
 
 __all__ = ["portfolio", "race"]
@@ -167,6 +167,8 @@ def _judged(entrants, max_iter, team):
     for rung in RUNGS:
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
+        if len(entrants) == 1 and dropped:
+            break  # nothing is left to choose
         numbers = range(rung.folds(entrants[0]))
         pairs = [(e, i) for i in numbers for e in entrants if e.n_steps(i) < rung.steps(e)]
         trials = ((*e.trial(i), min(rung.steps(e), max_iter)) for e, i in pairs)
@@ -247,7 +249,7 @@ def _scored(owners, nets, samples, n_steps, team, at_least=0):
 def _fit(net, samples, n_steps):
     """A net fitted to all samples, where there are many by way of those that it has; its score."""
     net.run(n_steps, TOLERANCES[1])
-    score = net.held_out()
+    score = float(np.nan_to_num(net.held_out(), nan=WORST))
     if len(net.samples) < len(samples):
         net = net.on(samples)
         net.run(n_steps, TOLERANCES[1])
