@@ -8,6 +8,7 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+from sklearn.base import clone
 
 from sk_pydelt import (
     BayesianNeuralNetworkInterpolator,
@@ -17,7 +18,8 @@ from sk_pydelt import (
 )
 
 X = np.linspace(0, 3, 200).reshape(-1, 1)
-Y = np.sin(X).ravel()
+NOISE = 0.05 * np.random.default_rng(0).standard_normal(200)
+Y = np.sin(X).ravel() + NOISE
 OPTIONS = {
     "adam": {},
     "adam, dropout": {"dropout_rate": 0.1},
@@ -32,15 +34,20 @@ NETS = {
     )
     for backend, (name, options) in product(["pytorch", "tensorflow"], OPTIONS.items())
 }
+BAYESIAN = BayesianNeuralNetworkInterpolator((8,), "tanh", n_init=1, max_iter=30, random_state=0)
 OTHERS = {
     "spline": SplineInterpolator(),
     "spline of two features": SplineInterpolator(),
     "spline of two outputs": SplineInterpolator(),
+    "spline of two outputs, not all measured": SplineInterpolator(),
+    "spline of two features, two outputs, not all measured": SplineInterpolator(),
     "interpolating spline": SplineInterpolator(smoothing=0.0),
     "drop-in spline": interpolation.SplineInterpolator(),
     "drop-in spline of FITPACK": interpolation.SplineInterpolator(smoothing=0.1),
-    "Bayesian net": BayesianNeuralNetworkInterpolator(
-        (8,), "tanh", n_init=1, max_iter=30, random_state=0
+    "Bayesian net": BAYESIAN,
+    "Bayesian net, known slopes": BAYESIAN,
+    "Bayesian net and polynomials, of a line": BayesianNeuralNetworkInterpolator(
+        n_init=1, max_iter=10, random_state=0
     ),
 }
 ESTIMATORS = NETS | OTHERS
@@ -50,19 +57,29 @@ def places(name):
     return np.column_stack([X, np.cos(3 * X)]) if "two features" in name else X
 
 
+def values(name):
+    if "line" in name.split():
+        return 2 * X.ravel() + NOISE
+    if "two outputs" not in name:
+        return Y
+    known = np.arange(200) % 3 > 0 if "not all measured" in name else True
+    return np.column_stack([Y, np.where(known, Y**2 + NOISE[::-1], np.nan)])
+
+
 @cache
 def fitted(name):
-    return ESTIMATORS[name].fit(
-        places(name), np.column_stack([Y, Y**2]) if "two outputs" in name else Y
-    )
+    options = {"dy": np.cos(X)} if "slopes" in name else {}
+    return clone(ESTIMATORS[name]).fit(places(name), values(name), **options)
 
 
 def weights(model):
-    """The arrays of a fitted model that its values and derivatives are computed from."""
+    """The arrays of a fitted model that all is computed from; nothing that it keeps meanwhile."""
+    model = pickle.loads(pickle.dumps(model))
     if isinstance(model, NeuralNetworkInterpolator):
         net = model.net_
         return net.kind.arrays(net.module_) if hasattr(net, "module_") else net.weights()
-    return _arrays([value for name, value in vars(model).items() if "scaler" not in name])
+    arrays = _arrays([value for name, value in vars(model).items() if "scaler" not in name])
+    return list({id(array): array for array in arrays}.values())
 
 
 def _arrays(value):

@@ -43,6 +43,9 @@ def same(one, other, name):
     for function in ("predict", "jacobian", "hessian"):
         ours, theirs = (getattr(model, function)(places(name)) for model in (one, other))
         assert_array_equal(ours, theirs)
+    if np.isfinite(getattr(other, "noise_std_", np.nan)).all():
+        for ours, theirs in zip(*(m.predict(places(name), return_std=True) for m in (one, other))):
+            assert_array_equal(ours, theirs)
 
 
 @each_estimator
