@@ -136,17 +136,15 @@ class ProbabilisticInterpolator(BaseInterpolator):
         if not (return_std or return_cov):
             return values
         function = (0,) * places.shape[1]
-        if return_cov:
-            cov = propagate_cov(self, Jet.variables(places, 0), function)
-            return values, cov[..., 0] if self._y_ndim == 1 else cov
+        spread = propagate_cov if return_cov else propagate_std
 
         def block(rows):
-            return propagate_std(self, Jet.variables(rows, 0), function)
+            return spread(self, Jet.variables(rows, 0), function)
 
         with without_overflow_warnings():
-            std = map_row_blocks(block, places, BLOCK_ROWS)
-        require_numbers(std, places, lambda row, near: block(near))
-        return values, std[:, 0] if self._y_ndim == 1 else std
+            found = block(places) if return_cov else map_row_blocks(block, places, BLOCK_ROWS)
+        require_numbers(found, places, lambda row, near: block(near))
+        return values, found[..., 0] if self._y_ndim == 1 else found
 
     @reads_one_state
     def sample(
@@ -177,7 +175,8 @@ class ProbabilisticInterpolator(BaseInterpolator):
         Raises
         ------
         ValueError
-            An order that does not fit the features; `n_samples` that is no whole number >= 0.
+            An order that does not fit the features; `n_samples` that is no whole number >= 0;
+            places so far from the samples that draws leave float64.
         TypeError
             A `y_scaler` that does more than scale and shift each output alone.
         """
@@ -188,13 +187,17 @@ class ProbabilisticInterpolator(BaseInterpolator):
         asked = {"n_samples": n_samples, "random_state": random_state}
         validate_parameter_constraints(constraints, asked, "sample")
         places, index = self._checked(X), self._index(order)
-        first = _mixture(self, Jet.variables(places[:1], sum(index)), index)
-        draws = _draws(first, n_samples, check_random_state(random_state))
+        rng = check_random_state(random_state)
 
         def block(rows):
             return _functions(self, Jet.variables(rows, sum(index)), index, *draws)
 
-        samples = map_row_blocks(block, places, BLOCK_ROWS).transpose(2, 0, 1)
+        with without_overflow_warnings():
+            first = _mixture(self, Jet.variables(places[:1], sum(index)), index)
+            draws = _draws(first, n_samples, rng)
+            found = map_row_blocks(block, places, BLOCK_ROWS)
+        require_numbers(found, places, lambda row, near: block(near))
+        samples = found.transpose(2, 0, 1)
         return samples[..., 0] if self._y_ndim == 1 else samples
 
     def _index(self, order):

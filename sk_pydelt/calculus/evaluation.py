@@ -171,16 +171,22 @@ def map_jets(
     def block(part):
         return function(rows.jet(part, order, directions))
 
-    def near(row, places):
-        lines = directions[:, [row]] if directions.ndim == 3 else directions
-        moved_row = Rows(places, places, rows.numeric)
-        return function(moved_row.jet(range(1), order, lines))
-
     n_terms = comb(len(directions) + order, order)
     block_rows = min(BLOCK_ROWS, rows_within(n_terms, BLOCK_TERMS))
     with without_overflow_warnings():
         found = map_row_blocks(block, range(len(rows.values)), block_rows)
-    return require_numbers(found, rows.values, near)
+    return require_numbers(found, rows.values, _near(rows, order, directions, function))
+
+
+def _near(rows, order, directions, function):
+    """A function of jets as one of a row's number and places (k, d) near that row."""
+
+    def near(row, places):
+        lines = directions[:, [row]] if directions.ndim == 3 else directions
+        moved_row = Rows(places, places, rows.numeric)
+        return function(moved_row.jet(range(len(places)), order, lines))
+
+    return near
 
 
 def _require_numbers(model, numeric, moving):
@@ -248,8 +254,14 @@ def partial_cov(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ..
     """Covariance between places of one mixed partial, from all rows at once: shape (n, n, m)."""
     rows, (index, directions) = validate_rows(model, X), _only_active(orders)
     _require_numbers(model, rows.numeric, moved(directions))
-    jet = rows.jet(range(len(rows.values)), sum(index), directions)
-    return propagate_cov(model, jet, index)
+    order = sum(index)
+
+    def covariance(jet):
+        return propagate_cov(model, jet, index)
+
+    with without_overflow_warnings():
+        found = covariance(rows.jet(range(len(rows.values)), order, directions))
+    return require_numbers(found, rows.values, _near(rows, order, directions, covariance))
 
 
 def tensor_std(model: BaseEstimator, X: ArrayLike | Rows, order: int) -> np.ndarray:

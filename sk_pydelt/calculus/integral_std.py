@@ -8,6 +8,7 @@ from ..chain import propagate_sum_std
 from ..jets import Jet
 from ..jets.blocks import map_row_blocks
 from .quadrature import PANEL_NODES, quadrature_nodes
+from .reach import without_overflow_warnings
 
 __all__ = ["integral_std"]
 
@@ -64,6 +65,8 @@ def integral_std(
     ------
     TypeError
         `propagate_sum_std` has no rule for the model.
+    ValueError
+        Limits so far from the samples that a variance leaves float64.
     RuntimeError
         Panels were halved as often as is allowed, and the result still changes.
     """
@@ -84,14 +87,26 @@ def integral_std(
     )
 
 
+def _require_numbers(variance, a, b):
+    if not np.isfinite(variance).all():
+        farthest = b[np.argmax(np.abs(b / 2 - a / 2))]
+        raise ValueError(
+            f"The variance of the integral from {a:g} to {farthest:g} is not a number of float64. "
+            "Integrate nearer to the samples."
+        )
+
+
 def _refined_variances(model, index, a, b):
     """The variance, extrapolated from more and more panels."""
     low, high = min(a, *b, a), max(a, *b, a)
     coarse, n_panels = None, FIRST_PANELS
     while n_panels <= MAX_PANELS:
-        fine = _variance(model, index, a, b, np.linspace(low, high, n_panels + 1))
+        with without_overflow_warnings():
+            fine = _variance(model, index, a, b, np.linspace(low, high, n_panels + 1))
+            better = np.maximum((4 * fine - (fine if coarse is None else coarse)) / 3, 0.0)
+        _require_numbers(better, a, b)
         if coarse is not None:
-            yield np.maximum((4 * fine - coarse) / 3, 0.0)
+            yield better
         coarse, n_panels = fine, 2 * n_panels
 
 

@@ -49,9 +49,10 @@ def scatter(function: Callable, low: float, high: float) -> float:
     offsets = STEP * np.arange(2 * RUN)
     starts = np.linspace(0, 1 - offsets[-1], PLACES)
     values = function(low + (high - low) * np.add.outer(starts, offsets).ravel())
-    differences = np.diff(values.reshape(PLACES, 2, RUN, -1), DIFFERENCE, axis=2)
-    squares = (differences**2).mean(axis=2).min(axis=1)
-    return float(np.sqrt(squares.max() / comb(2 * DIFFERENCE, DIFFERENCE)))
+    unit = np.abs(values).max() or 1.0  # whose square may leave float64
+    runs = (values / unit).reshape(PLACES, 2, RUN, -1)
+    squares = (np.diff(runs, DIFFERENCE, axis=2) ** 2).mean(axis=2).min(axis=1)
+    return float(unit * np.sqrt(squares.max() / comb(2 * DIFFERENCE, DIFFERENCE)))
 
 
 def integrate_pieces(

@@ -38,7 +38,8 @@ def require_numbers(
         A row of `found` is not finite. The error has the nearest place, by halving the row, where
         the result is a number.
     """
-    wrong = ~np.isfinite(found.reshape(len(X), -1)).all(axis=1) & np.isfinite(X).all(axis=1)
+    finite = np.isfinite(found).all(axis=tuple(range(1, found.ndim)))
+    wrong = ~finite & np.isfinite(X).all(axis=1)
     if not wrong.any():
         return found
     row = int(np.argmax(wrong))

@@ -49,6 +49,9 @@ class PolyharmonicSpline:
         self.tail = tail
         self.degree = degree
 
+    def __deepcopy__(self, memo: dict) -> "PolyharmonicSpline":
+        return self  # nothing in it changes, and its posterior holds the same centres
+
     def __call__(self, X: ArrayLike) -> np.ndarray:
         """Values at X (n, d): shape (n, q)."""
         return self.propagate(Jet.variables(X, 0)).value

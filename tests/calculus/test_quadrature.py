@@ -61,6 +61,12 @@ def test_scatter_is_measured(sigma):
     assert sigma / 2 <= scatter(scattering(sigma), 0.0, 3.0) <= 4 * sigma + 1e-15
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200, 1e306])
+def test_scatter_has_the_unit_of_the_function(unit):
+    measured = scatter(scattering(1e-5), 0.0, 3.0)
+    assert scatter(lambda x: unit * scattering(1e-5)(x), 0.0, 3.0) == pytest.approx(unit * measured)
+
+
 def test_a_kink_or_jump_is_no_scatter():
     assert scatter(lambda x: abs(x - 1e-7) + (x > 1), 0.0, 2.0) < 1e-15
 

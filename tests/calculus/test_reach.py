@@ -12,6 +12,7 @@ from sk_pydelt import (
     NeuralNetworkInterpolator,
     SplineInterpolator,
     differentiate,
+    integrate,
 )
 from sk_pydelt.calculus.reach import require_numbers
 from sk_pydelt.jets.activations import ACTIVATIONS
@@ -19,6 +20,7 @@ from sk_pydelt.jets.activations import ACTIVATIONS
 x = np.linspace(-1, 1, 30).reshape(-1, 1)
 y = np.sin(3 * x).ravel()
 FAR = np.array([[1e20], [-1e60], [1e155], [-1e300]])
+BARS = "return_std", "return_cov"
 TOO_FAR = r"The result at row \d of X, .* is no finite .* too far from the samples\. Up to \["
 
 
@@ -81,6 +83,42 @@ def test_a_smoothing_spline_goes_on_as_a_polynomial_of_degree_m_minus_1(degree):
         assert_allclose(spline.predict([[place]])[0, 0], line(place), rtol=1e-9)
         assert_allclose(spline.jacobian([[place]])[0, 0, 0], line.deriv()(place), rtol=1e-9)
     assert_allclose(spline.differentiate(m)(near), 0, atol=1e-12)
+
+
+def noisy(d):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (40, d))
+    return X, (X**2).sum(axis=1) + 0.05 * rng.standard_normal(40)
+
+
+UNCERTAIN = {  # the Bayesian average about a parabola is one of polynomials
+    "spline": SplineInterpolator(degree=7),
+    "polynomials": BayesianNeuralNetworkInterpolator(n_init=1, max_iter=10, random_state=0),
+}
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_error_bars_and_draws_say_how_far(name, d):
+    model = UNCERTAIN[name].fit(*noisy(d))
+    slope = model.differentiate((1,) + (0,) * (d - 1))
+    functions = model.predict, slope
+    calls = [
+        *(lambda X, f=f, option=o: f(X, **{option: True})[1] for f in functions for o in BARS),
+        lambda X: model.sample(X, 3, random_state=0),
+    ]
+    for call in calls:
+        assert np.isfinite(call(np.full((2, d), 1e10))).all()
+        with pytest.raises(ValueError, match=TOO_FAR):
+            call(np.array([[0.5] * d, [1e300] * d]))
+
+
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_integrals_with_error_bars_say_what_is_too_far(name):
+    model = UNCERTAIN[name].fit(*noisy(1))
+    assert np.isfinite(integrate(model, 0, 1e10, return_std=True)).all()
+    with pytest.raises(ValueError, match=r"to 1e\+70 is not a number of float64\. Integrate"):
+        integrate(model, 0, [1.0, 1e70], return_std=True)
 
 
 @pytest.mark.parametrize("options", [{"degree": 7}, {"degree": 5, "smoothing": 0.0}])
