@@ -223,37 +223,37 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     """Pairs of a setting and its nets, fitted to all samples: one at least.
 
     They start anew, for with more samples they may find more than those that were judged. If none
-    does as well as those did, these go on instead.
+    does as well as those did, these go on instead. Where settings were judged by some of many
+    samples, starts are fitted to these, and the best of each setting goes on with all.
     """
     first = 0 if any(entrant.nets for entrant in entrants) else ALONE
+    at_least = 0 if team.is_interrupted else 1
     starts = [(entrant, first + k) for k in range(n_init) for entrant in entrants]
     nets = (entrant.net(entrant.samples, start) for entrant, start in starts)
-    owners = [entrant for entrant, _ in starts]
-    at_least = 0 if team.is_interrupted else 1
-    scored = _scored(owners, nets, samples, max_iter, team, at_least)
+    scored = _scored([entrant for entrant, _ in starts], nets, max_iter, team, at_least)
     owners = [e for e in scored if e.is_stuck(max(score for score, _ in scored[e])) for _ in e.nets]
     nets = (net.on(e.samples) for e in dict.fromkeys(owners) for net in e.nets)
-    scored |= _scored(owners, nets, samples, min(GOING_ON, max_iter), team)
-    return [(entrant, entrant.unstuck(pairs)[:n_init]) for entrant, pairs in scored.items()]
+    scored |= _scored(owners, nets, min(GOING_ON, max_iter), team)
+    fitted = [(entrant, entrant.unstuck(pairs)[:n_init]) for entrant, pairs in scored.items()]
+    if not fitted or len(samples) == len(fitted[0][0].samples):
+        return fitted
+    goals = ((nets[0].on(samples), max_iter) for _, nets in fitted)
+    gone_on = zip(fitted, team.map(_fit, goals, at_least))
+    return [(entrant, [net]) for (entrant, _), net in gone_on] or fitted
 
 
-def _scored(owners, nets, samples, n_steps, team, at_least=0):
+def _scored(owners, nets, n_steps, team, at_least=0):
     """Of each setting, the pairs (score, net) that there was time for."""
-    fits = ((net, samples, n_steps) for net in nets)
     found: dict[Entrant, list] = {}
-    for entrant, pair in zip(owners, team.map(_fit, fits, at_least)):
-        found.setdefault(entrant, []).append(pair)
+    for entrant, net in zip(owners, team.map(_fit, ((net, n_steps) for net in nets), at_least)):
+        score = float(np.nan_to_num(net.held_out(), nan=WORST))
+        found.setdefault(entrant, []).append((score, net))
     return found
 
 
-def _fit(net, samples, n_steps):
-    """A net fitted to all samples, where there are many by way of those that it has; its score."""
+def _fit(net, n_steps):
     net.run(n_steps, TOLERANCES[1])
-    score = float(np.nan_to_num(net.held_out(), nan=WORST))
-    if len(net.samples) < len(samples):
-        net = net.on(samples)
-        net.run(n_steps, TOLERANCES[1])
-    return score, net
+    return net
 
 
 def _average(fitted):
