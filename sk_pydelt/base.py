@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -22,7 +23,7 @@ from .checks import (
     check_weight,
     column_names,
 )
-from .explained import warn_of_constants, warn_user
+from .explained import measured_r2, warn_of_constants, warn_user
 from .jets import Jet
 from .jets.blocks import map_row_blocks
 from .samples import Samples
@@ -285,6 +286,29 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         """
         return self._values(self._checked(X))
 
+    @reads_one_state
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """R² of the predictions, the mean over the outputs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, m)
+            NaN is "not measured": it counts nothing.
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        float
+        """
+        fitted, given = self.predict(X), check_numbers(y, "y")
+        check_rows(X, given)
+        options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "input_name": "y"}
+        known = check_array(given, dtype=np.float64, **options)
+        weight, kept = check_weight(sample_weight, known)
+        known, fitted = (array.reshape(len(known), -1)[kept] for array in (known, fitted))
+        return measured_r2(known, fitted, weight)
+
     def _checked(self, X):
         """X as an array (n, d) of the features that the fitted function has."""
         check_is_fitted(self)
@@ -299,7 +323,12 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         return y[:, 0] if self._y_ndim == 1 else y
 
     def _warn_of_constants(self, X, y, sample_weight):
-        """Say so where the fit is hardly more than a constant, at its checked samples (n, m)."""
+        """Say so where the fit is hardly more than a constant, at its checked samples (n, m).
+
+        Where no feature varies it can be no more, and `_warn_of_held` says why.
+        """
+        if not self._free.any():
+            return
         warn_of_constants(y, self._values(X).reshape(y.shape), sample_weight, self._advice())
 
     def _advice(self) -> str:

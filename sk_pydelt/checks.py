@@ -88,20 +88,21 @@ def check_numbers(data: Any, name: str) -> Any:
 
 
 def check_places(X: Any) -> Any:
-    """X without masks, or a ValueError where it is one-dimensional or holds dates."""
+    """X without masks, or a ValueError where it is no table or holds dates."""
     if X is None:
         raise ValueError("X is None: give the places of the samples, a row for each.")
     X = check_values(X, "X")
-    if (X if hasattr(X, "ndim") else np.asarray(X)).ndim == 1:
+    if (n_axes := (X if hasattr(X, "ndim") else np.asarray(X)).ndim) < 2:
+        kind = "1D" if n_axes else "scalar"
         raise ValueError(
-            f"Expected 2D array, got 1D array instead. {_reshaping(X)}. The classes of "
+            f"Expected 2D array, got {kind} array instead. {_reshaping(X)}. The classes of "
             "sk_pydelt.interpolation take curves and scalars as they are."
         )
     return X
 
 
 def _reshaping(X):
-    """What makes a table of a one-dimensional container, by a method that it has."""
+    """What makes a table of a container or a number, by a method that it has."""
     if hasattr(X, "to_frame"):
         return "Reshape your data using X.to_frame(), a table of a single feature"
     made = "X.reshape({})" if hasattr(X, "reshape") else "numpy.reshape(X, ({}))"

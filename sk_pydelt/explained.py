@@ -5,8 +5,9 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
 
-__all__ = ["explained_shares", "warn_of_constants", "warn_user"]
+__all__ = ["explained_shares", "measured_r2", "warn_of_constants", "warn_user"]
 
 LEAST_EXPLAINED = 0.01  # of the variance of an output: less is a constant
 MIN_SAMPLES = 4  # what is fitted to fewer may be a constant by chance
@@ -44,6 +45,37 @@ def _share(y, fitted, weight):
         return np.nan
     left, total = np.average((deviations / spread) ** 2, axis=1, weights=weight)
     return 1 - left / total
+
+
+def measured_r2(y: np.ndarray, fitted: np.ndarray, weight: np.ndarray | None) -> float:
+    """R² as `sklearn.metrics.r2_score` has it, of the entries of y that were measured.
+
+    Parameters
+    ----------
+    y, fitted : array of shape (n, m)
+        NaN in y is not measured, and counts nothing.
+    weight : array of shape (n,) or None
+
+    Returns
+    -------
+    float
+        The mean over the outputs, those left out of which fewer than two values are known.
+    """
+    known = ~np.isnan(y)
+    if known.all():
+        return float(r2_score(y, fitted, sample_weight=weight))
+    judged = np.flatnonzero(known.sum(axis=0) > 1)
+    if not len(judged):
+        raise ValueError(
+            "Input y contains NaN, and of no output are two values known, as R² asks: score at "
+            f"more rows; got {len(y)}."
+        )
+    rows = [(j, known[:, j]) for j in judged]
+    shares = [
+        r2_score(y[i, j], fitted[i, j], sample_weight=None if weight is None else weight[i])
+        for j, i in rows
+    ]
+    return float(np.mean(shares))
 
 
 def warn_of_constants(

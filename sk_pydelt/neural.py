@@ -22,6 +22,8 @@ from .sobolev import SobolevInterpolator
 __all__ = ["NeuralNetworkInterpolator"]
 
 LEAST_FALL = 0.01  # of the loss in the last tenth of the epochs, in variances of y: less is an end
+LEAP = 100.0  # times its first value: where Adam's loss rises to that, the net is thrown off
+LEFT = 0.1, 0.99  # of the variance of y: less, and it came back; more, and it is a constant
 
 
 class NeuralNetworkInterpolator(SobolevInterpolator):
@@ -223,6 +225,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.n_iter_ = len(self.loss_curve_)
         self.stop_reason_ = result.stop_reason
         self._warn_of_epochs(samples.y)
+        self._warn_of_leaps(samples.y)
 
     def _warn_of_epochs(self, y):
         """Say so where L-BFGS or Levenberg–Marquardt would have gone on to a better fit."""
@@ -239,6 +242,18 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
                 ConvergenceWarning,
             )
 
+    def _warn_of_leaps(self, y):
+        """Say so where steps of Adam threw the net off, and it did not come back."""
+        curve, spread = self.loss_curve_, np.nanvar(y, axis=0).mean()
+        left = min(self.validation_loss_curve_ or curve[-1:]) / max(spread, np.finfo(float).tiny)
+        if self.solver == "adam" and max(curve) > LEAP * curve[0] and LEFT[0] < left < LEFT[1]:
+            warn_user(
+                f"learning_rate={self.learning_rate:g} is too large: the loss rose from "
+                f"{curve[0]:.2g} to {max(curve):.2g} during the fit, and {left:.0%} of "
+                "the variance of y is left. Lower it.",
+                ConvergenceWarning,
+            )
+
     def _advice(self) -> str:
         tries = ["activation='sine' with a frequency omega_0 where y oscillates"]
         if self.solver == "adam":
@@ -247,6 +262,8 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
                 "solver='lbfgs' or 'lm' for up to some thousand samples",
                 *tries,
             ]
+        elif self.n_iter_ == self.epochs:
+            tries.insert(0, "more epochs")
         if self.early_stopping:
             tries.append("a larger patience")
         return "try " + ", ".join(tries)

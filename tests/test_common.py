@@ -192,6 +192,7 @@ def test_unfitted(name, wrapper):
 
 BAD_X = {
     "one dimension": (lambda X: X[:, 0], "Expected 2D array, got 1D array instead.*reshape"),
+    "a number": (lambda X: 3.0, r"got scalar array instead.*numpy\.reshape\(X, \(-1, 1\)\)"),
     "nan": (lambda X: np.where(X.max() == X, np.nan, X), "Input X contains NaN"),
     "infinity": (lambda X: np.where(X.max() == X, np.inf, X), "Input X contains infinity"),
     "one feature": (lambda X: X[:, :1], "X has 1 features, but .* is expecting 2 features"),

@@ -1,5 +1,8 @@
 """A fit that explains next to nothing says so, whoever made it and however it was trained."""
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 from keras_modules import regularised
@@ -24,8 +27,11 @@ TOO_STIFF = {
         "another learning_rate than 0.01, solver='lbfgs' or 'lm'",
     ),
     "mini-batches": (small(**ONE_UNIT, batch_size=100), "learning_rate"),
-    "lbfgs": (small(**ONE_UNIT, solver="lbfgs"), "try activation='sine' with a frequency omega_0"),
-    "lm": (small(**ONE_UNIT, solver="lm"), "try activation='sine' with a frequency omega_0"),
+    "lbfgs": (
+        small(**ONE_UNIT, solver="lbfgs"),
+        "try (more epochs, )?activation='sine' with a freq",
+    ),
+    "lm": (small(**ONE_UNIT, solver="lm"), "try (more epochs, )?activation='sine' with a freq"),
     "stopped": (small(**ONE_UNIT, early_stopping=True), "a larger patience"),
     "module": (small(epochs=20, module=plain), "learning_rate"),
     "tensorflow": (small(**ONE_UNIT, backend="tensorflow"), "learning_rate"),
@@ -62,6 +68,36 @@ def test_a_net_thrown_off_by_its_learning_rate_warns(backend):
         ConvergenceWarning, match=r"R² = -\d.*further from it.*another learning_rate than 1e"
     ):
         net.fit(X, X[:, 0] ** 2)
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "tensorflow"])
+def test_a_net_thrown_off_that_explains_a_little_warns_too(backend):
+    """At its end it is a step somewhere, by chance better than a constant."""
+    between = []
+    for seed in range(6):
+        net = small(hidden_layers=(16,), learning_rate=10.0, epochs=200, backend=backend)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            score = net.set_params(random_state=seed).fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2)
+        if score < 0.8:
+            assert len(caught) == 1
+            between += [str(caught[0].message)] if score > 0.05 else []
+    assert between
+    for said in between:
+        assert re.match(r"learning_rate=10 is too large: the loss rose .* is left\. Lower it", said)
+
+
+def test_too_few_epochs_are_named_where_they_ended_the_fit():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        small(solver="lbfgs", epochs=2).fit(X, FAST)
+    assert "cannot follow it: try more epochs, activation='sine'" in str(caught[-1].message)
+
+
+def test_where_no_feature_varies_one_warning_names_them():
+    with pytest.warns(UserWarning, match=r"Features \[0\] never vary") as record:
+        small(epochs=2).fit(np.ones((400, 1)), X[:, 0])
+    assert len(record) == 1
 
 
 def test_noise_has_a_line_for_a_spline_and_a_word_that_says_so():

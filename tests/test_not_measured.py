@@ -5,6 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, StandardScaler
 
 from sk_pydelt import (
@@ -233,3 +235,46 @@ def test_samples_know_what_they_know():
     twice = Samples(T.repeat(2, axis=0), APART.repeat(2, axis=0)).distinct()
     assert_array_equal(twice.weight, 2)
     assert len(twice) == 24
+
+
+@pytest.mark.parametrize("name", ["plain", "masked", "weighted"])
+def test_a_score_leaves_out_what_was_not_measured(name):
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 6, 40)[:, None]
+    Y = np.column_stack([np.sin(x), np.cos(x)]) + 0.1 * rng.standard_normal((40, 2))
+    model, weight = SplineInterpolator().fit(x, Y), rng.uniform(0.5, 2, 40)
+    known = rng.uniform(size=Y.shape) < 0.6
+    given = np.ma.array(Y, mask=~known) if name == "masked" else np.where(known, Y, np.nan)
+    weights = {"sample_weight": weight} if name == "weighted" else {}
+    expected = [
+        r2_score(
+            Y[rows, j],
+            model.predict(x)[rows, j],
+            sample_weight=weight[rows] if weights else None,
+        )
+        for j, rows in enumerate(known.T)
+    ]
+    assert_allclose(model.score(x, given, **weights), np.mean(expected), rtol=1e-12)
+    assert_allclose(model.score(x, Y, **weights), r2_score(Y, model.predict(x), **weights))
+
+
+def test_what_has_no_score():
+    x = np.linspace(0, 6, 40)[:, None]
+    y = np.sin(x[:, 0])
+    model = SplineInterpolator().fit(x, y)
+    with pytest.raises(ValueError, match="of no output are two values known"):
+        model.score(x, np.full(40, np.nan))
+    with pytest.raises(ValueError, match="y holds dates or durations"):
+        model.score(x, (1000 * y).astype("timedelta64[ms]"))
+    with pytest.raises(ValueError, match="sample_weight contains NaN"):
+        model.score(x, y, sample_weight=np.ma.array(np.ones(40), mask=np.arange(40) == 3))
+
+
+def test_a_search_over_outputs_measured_at_different_places():
+    x = np.linspace(0, 6, 60)[:, None]
+    Y = np.column_stack([np.sin(x), np.cos(x)])
+    Y[::2, 0], Y[1::2, 1] = np.nan, np.nan
+    folds = KFold(3, shuffle=True, random_state=0)
+    search = GridSearchCV(SplineInterpolator(), {"smoothing": [0.0, 10.0]}, cv=folds).fit(x, Y)
+    assert search.best_params_ == {"smoothing": 0.0}
+    assert search.best_score_ > 0.99

@@ -244,9 +244,13 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
             self.dy_noise_std_ = noise[0] if self._y_ndim == 1 else noise
 
     def _advice(self):
+        more_time = "" if self.time_budget is None else "give it a larger time_budget, or None; "
+        settings = self.hidden_layers, self.activation, self.omega_0
+        if all(isinstance(given, str) and given == "auto" for given in settings):
+            return f"{more_time}give it more samples for each oscillation"
         return (
-            "give it more units in hidden_layers, where y oscillates the frequency omega_0 with "
-            "activation='sine', or leave all three at 'auto'"
+            f"{more_time}give it more units in hidden_layers, where y oscillates the frequency "
+            "omega_0 with activation='sine', or leave all three at 'auto'"
         )
 
     def _predict_scaled(self, X):

@@ -171,8 +171,9 @@ def _judged(entrants, max_iter, team):
             break  # nothing is left to choose
         numbers = range(rung.folds(entrants[0]))
         pairs = [(e, i) for i in numbers for e in entrants if e.n_steps(i) < rung.steps(e)]
+        if is_first := not entrants[0].nets:
+            pairs.sort(key=_follows_less)
         trials = ((*e.trial(i), min(rung.steps(e), max_iter)) for e, i in pairs)
-        is_first = not entrants[0].nets
         for (entrant, i), outcome in zip(pairs, team.map(_try, trials, at_least=is_first)):
             entrant.record(i, *outcome)
         entrants = _best_first(entrant for entrant in entrants if entrant.nets)
@@ -180,6 +181,11 @@ def _judged(entrants, max_iter, team):
             break
         team.show(str(entrants[0]))
     return _best_first(entrants) + dropped
+
+
+def _follows_less(pair):
+    """Whether a setting is not of two layers: these follow most, if there is time for one only."""
+    return len(pair[0].setting[0]) != 2
 
 
 def _try(net, samples, n_steps):

@@ -284,8 +284,8 @@ def no_tags(step: object) -> TypeError:
     name = type(step).__name__
     return TypeError(
         f"{name} cannot be differentiated: its class does not inherit from "
-        f"sklearn.base.BaseEstimator, so that nothing is known of it. {_inside(step)}Let it "
-        "inherit from that, and register a rule with "
+        f"sklearn.base.BaseEstimator, so that nothing is known of it. {_inside(step)}Let "
+        "its class inherit from BaseEstimator, and register a rule with "
         f"sk_pydelt.chain.propagate.register({name})(rule)."
     )
 
@@ -295,16 +295,18 @@ def no_features(step: object) -> TypeError:
     name = type(step).__name__
     return TypeError(
         f"{name} cannot be differentiated: it has no n_features_in_, the number of features, which "
-        f"scikit-learn's fitted models have. {_inside(step)}Or give it that attribute, and "
+        f"scikit-learn's fitted models have. {_inside(step)}Or give it n_features_in_, and "
         f"register a rule with sk_pydelt.chain.propagate.register({name})(rule)."
     )
 
 
 def _no_rule(step, subject, table, rule, way_out):
     name = type(step).__name__
-    reason = reason_against(type(step)) or "no rule says how a derivative passes through it"
+    reason = reason_against(type(step))
+    inside = "" if reason else _inside(step)  # what is known has no smooth model inside
+    reason = reason or "no rule says how a derivative passes through it"
     return TypeError(
-        f"{subject.format(name=name)} cannot be differentiated: {reason}. {_inside(step)}"
+        f"{subject.format(name=name)} cannot be differentiated: {reason}. {inside}"
         f"{way_out}, or register a rule with sk_pydelt.chain.{table}.register({name})(rule), where "
         f"{rule}."
     )
