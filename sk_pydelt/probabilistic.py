@@ -18,7 +18,7 @@ from .calculus.reach import require_numbers, without_overflow_warnings
 from .chain import propagate, propagate_cov, propagate_std, propagate_sum_std
 from .chain.target import output_factors
 from .components import Component
-from .jets import Jet
+from .jets import Jet, multi_indices
 from .jets.blocks import map_row_blocks, row_slices
 from .state import reads_one_state
 
@@ -227,23 +227,29 @@ class ProbabilisticInterpolator(BaseInterpolator):
 @propagate_std.register
 @reads_one_state
 def _(step: ProbabilisticInterpolator, jet, index):
-    variance = np.concatenate([_variance(parts) for _, parts in _blocks(step, jet, index)])
-    return np.sqrt(variance) * abs(output_factors(step.y_scaler_, variance.shape[-1]))
+    powers = _powers(step, jet)
+    variance = np.concatenate([_variance(parts) for _, parts in _blocks(step, jet, index, powers)])
+    std = np.ldexp(np.sqrt(variance), -powers @ index)
+    return std * abs(output_factors(step.y_scaler_, variance.shape[-1]))
 
 
 @propagate_sum_std.register
 @reads_one_state
 def _(step: ProbabilisticInterpolator, jet, index, weights):
-    blocks = _blocks(step, jet, index)
+    powers = _powers(step, jet)
+    blocks = _blocks(step, jet, index, powers)
     sums = ([part.sums(weights[:, rows]) for part in parts] for rows, parts in blocks)
     variance = _variance(reduce(_added, sums))
-    return np.sqrt(variance) * abs(output_factors(step.y_scaler_, variance.shape[-1]))
+    std = np.ldexp(np.sqrt(variance), -powers @ index)
+    return std * abs(output_factors(step.y_scaler_, variance.shape[-1]))
 
 
 @propagate_cov.register
 @reads_one_state
 def _(step: ProbabilisticInterpolator, jet, index):
-    covariance = _covariance(_joined([parts for _, parts in _blocks(step, jet, index)]))
+    powers = _powers(step, jet)
+    covariance = _covariance(_joined([parts for _, parts in _blocks(step, jet, index, powers)]))
+    covariance = np.ldexp(covariance, -2 * powers @ index)
     return covariance * output_factors(step.y_scaler_, covariance.shape[-1]) ** 2
 
 
@@ -252,10 +258,27 @@ def _mixture(step, jet, index) -> list[Component]:
     return step._mixture_scaled(step._enter(jet), index)
 
 
-def _blocks(step, jet, index) -> Iterator[tuple[slice, list[Component]]]:
-    """Blocks of rows of a jet, with the mixture of one of its derivatives there."""
+def _powers(step, jet):
+    """Of each variable, the power of two by which it moves the scaled features by about one."""
+    lines = step._enter(jet[:1]).parts[1:2] or [np.ones((jet.n_variables, 1, 1))]
+    return 1 - np.frexp(np.abs(lines[0]).max(axis=(1, 2)))[1]
+
+
+def _stretched(jet, powers):
+    """The jet by variables that are multiplied by powers of two."""
+    by_degree = [np.array(multi_indices(jet.n_variables, k)) @ powers for k in range(jet.order + 1)]
+    parts = [np.ldexp(part, p[:, None, None]) for part, p in zip(jet.parts, by_degree)]
+    return Jet(parts, jet.order, jet.n_variables)
+
+
+def _blocks(step, jet, index, powers) -> Iterator[tuple[slice, list[Component]]]:
+    """Blocks of rows of a jet, with the mixture of one of its derivatives there.
+
+    The derivative is by variables times 2^powers, so that squares of it stay within float64.
+    """
     for rows in row_slices(len(jet.value), BLOCK_ROWS):
-        yield rows, _mixture(step, jet[rows], index)
+        entered = _stretched(step._enter(jet[rows]), powers)
+        yield rows, step._mixture_scaled(entered, index)
 
 
 def _added(left, right):

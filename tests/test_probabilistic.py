@@ -19,7 +19,12 @@ from sklearn.preprocessing import (
     PowerTransformer,
 )
 
-from sk_pydelt import differentiate, integrate
+from sk_pydelt import (
+    BayesianNeuralNetworkInterpolator,
+    SplineInterpolator,
+    differentiate,
+    integrate,
+)
 from sk_pydelt.chain import propagate_cov, propagate_std, propagate_sum_std, register_function
 from sk_pydelt.components import LinearComponent
 from sk_pydelt.jets import Jet
@@ -362,3 +367,27 @@ def test_an_order_in_a_tuple_is_that_of_the_one_feature():
     model = BayesianLine().fit(X[:, :1], y)
     draws = [model.sample(X[:, :1], order=order, random_state=0) for order in (1, (1,), [1])]
     assert_allclose(draws[1:], [draws[0]] * 2, rtol=0)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize(
+    "model",
+    [
+        SplineInterpolator(),
+        BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=10, random_state=0),
+    ],
+)
+def test_units_whose_squares_leave_float64(model, d):
+    """Powers of two move no bit of the fit; the variance itself would be 1e-361 of what it was."""
+    rng, unit, order = np.random.default_rng(0), 2.0**300, (2,) + (0,) * (d - 1)
+    X = rng.uniform(-1, 1, (30, d))
+    y = np.sin(X.sum(axis=1)) + 0.05 * rng.standard_normal(30)
+    near, far = clone(model).fit(X, y), clone(model).fit(unit * X, y)
+    expected = near.differentiate(order)(X, return_std=True)[1]
+    found = far.differentiate(order)(unit * X, return_std=True)[1]
+    assert_allclose(found * unit**2, expected, rtol=1e-12)
+    if d == 1:
+        expected = integrate(near.differentiate(order), -1, [0.5, 1], return_std=True)[1]
+        limits = unit * np.array([0.5, 1])
+        found = integrate(far.differentiate(order), -unit, limits, return_std=True)[1]
+        assert_allclose(found * unit, expected, rtol=1e-9)
