@@ -61,8 +61,9 @@ def _check_degree(degree, n_features, smoothing):
         )
     if degree % 2 == 0 and not (curve and smoothing == 0):
         raise ValueError(
-            f"An even degree is possible only for one feature with smoothing=0.0: set "
-            f"degree={degree - 1} or degree={degree + 1}; got degree={degree}."
+            f"This spline cannot be of even degree, which only smoothing=0.0 of one feature can, "
+            f"and FITPACK's to degree 4: set degree={degree - 1} or degree={degree + 1}; got "
+            f"degree={degree}."
         )
 
 

@@ -429,7 +429,7 @@ def test_too_many_places_of_several_features(monkeypatch):
 
 @pytest.mark.parametrize(("d", "smoothing"), [(1, None), (1, 0.1), (2, 0.0)])
 def test_an_even_degree_where_it_must_be_odd(d, smoothing):
-    match = r"even degree is possible only .* degree=1 or degree=3; got degree=2"
+    match = r"even degree, which only .* degree=1 or degree=3; got degree=2"
     with pytest.raises(ValueError, match=match):
         SplineInterpolator(smoothing, degree=2).fit(*SAMPLES[d])
 
