@@ -8,7 +8,7 @@ import numpy as np
 from ..jets.blocks import row_slices, rows_within
 from ..jets.perceptron import Dense, Perceptron, initial_layers
 from ..samples import Samples
-from ..solvers.evidence import evidence_steps
+from ..solvers.evidence import evidence_steps, is_exact
 from ..solvers.held_out import held_out_densities
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
@@ -25,8 +25,7 @@ __all__ = ["Candidate"]
 # that compete with others, the other three for a setting that is alone.
 STARTS = (0.75, 10.0), (0.5, 0.1), (0.0, 10.0), (0.75, 0.1), (0.5, 0.1), (0.0, 0.1)
 
-LAST = 0.1  # of the steps of a run, in which the evidence is to have stopped rising ...
-EXACT = 1e-4  # ... where more than this share of y is left: exact data are followed ever closer
+LAST = 0.1  # of the steps of a run, in which the evidence is to have stopped rising
 HIGH_FREQUENCY = 60.0  # radians per unit of scaled x: no sine net of the portfolio begins above it
 
 
@@ -130,15 +129,19 @@ class Candidate:
         return float(np.sqrt(max(self.fit.dof.sum(), 0.0) / 2))  # below zero by rounding
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the net leaves 1e-4 of the variance of y or less."""
+        return is_exact(self.problem, self.fit)
+
+    @property
     def unsettled(self) -> float:
         """By how many nats the evidence rose in the last tenth of the run; 0 where not materially.
 
         That is by no more than `spread`, or in a net that leaves 1e-4 of the variance of y or less.
         """
-        if self.fit.converged or not self._rise > self.spread:
+        if self.fit.converged or self.is_exact or not self._rise > self.spread:
             return 0.0
-        left = self.problem.counts / self.fit.beta > EXACT * self.problem.squares
-        return float(self._rise) if (left & (self.problem.squares > 0)).any() else 0.0
+        return float(self._rise)
 
     def held_out(self) -> float:
         """Log density of samples held out of the linearised net."""

@@ -34,8 +34,8 @@ class Entrant:
     build : callable
         From samples and the keywords `hidden_layers`, `activation`, `omega_0`, `seed` and `start`
         to a net with `run(n_iter, tolerance)`, `n_iter`, `on(samples)`, `log_densities(samples)`,
-        `held_out()`, `log_evidence`, `spread`, `n_weights` and `samples`. `start` is the number of
-        this start of the setting, from 0, or from `ALONE` where no other setting competes.
+        `held_out()`, `log_evidence`, `is_exact`, `spread`, `n_weights` and `samples`. `start` is
+        the number of this start of the setting, from 0, or from `ALONE` where no other competes.
     samples : Samples
         Those by which it is judged.
     setting : tuple
@@ -119,6 +119,11 @@ class Entrant:
     def mean_score(self) -> float:
         """Log density of a sample held out; NaN before the first was."""
         return self.score / self.n_judged if self.n_judged else np.nan
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether hardly anything is left of the targets that its nets were fitted to."""
+        return any(net.is_exact for net in self.nets)
 
     @property
     def spread(self) -> float:

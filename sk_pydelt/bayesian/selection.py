@@ -66,6 +66,7 @@ class Rung(NamedTuple):
 
 
 RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 5, 150, 80)
+EXACT_RUNGS = Rung(100, 1, 150, 80), Rung(6, 5, 150, 80)  # after the first, of exact data
 LARGE_NET = 200  # weights
 LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
 TOLERANCES = 0.4, 0.05  # nats in a step: smaller changes of the evidence end a trial, a fit
@@ -164,7 +165,9 @@ def _some_rows(n, rng):
 def _judged(entrants, max_iter, team):
     """Those that there was time for, best first."""
     dropped: list[Entrant] = []
-    for rung in RUNGS:
+    rungs, is_exact = list(RUNGS), False
+    while rungs:
+        rung = rungs.pop(0)
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
         if len(entrants) == 1 and dropped:
@@ -179,6 +182,8 @@ def _judged(entrants, max_iter, team):
         entrants = _best_first(entrant for entrant in entrants if entrant.nets)
         if not entrants:
             break
+        if entrants[0].is_exact and not is_exact:
+            rungs, is_exact = list(EXACT_RUNGS), True
         team.show(str(entrants[0]))
     return _best_first(entrants) + dropped
 
@@ -199,11 +204,15 @@ def _best_first(entrants):
 
 
 def _hopeful(entrants, n_settings):
-    """Those that may yet win, best first, and the others (Maron & Moore 1994)."""
+    """Those that may yet win, best first, and the others (Maron & Moore 1994).
+
+    Chance is no reason in exact data, which all nets follow closer with each step.
+    """
     if not entrants[0].nets:
         return entrants, []
     entrants = _best_first(entrants)
-    near = [entrant for entrant in entrants if _near(entrant, entrants[0], *CHANCE)][:n_settings]
+    best = entrants[0]
+    near = [e for e in entrants if best.is_exact or _near(e, best, *CHANCE)][:n_settings]
     return near, [entrant for entrant in entrants if entrant not in near]
 
 

@@ -7,7 +7,7 @@ from ..jets.namespace import namespace
 from .damping import Damping, descend
 from .laplace import EvidenceFit, EvidenceProblem, laplace
 
-__all__ = ["evidence_steps"]
+__all__ = ["evidence_steps", "is_exact"]
 
 PRECISION_RANGE = 1e-10, 1e10  # of the priors, whose scaled data are near 1
 MAX_NOISE_PRECISION = 1e14  # exact data of unit variance are interpolated to 1e-7
@@ -16,6 +16,8 @@ LEAST_DAMPING = 1e-12
 MAX_TRIALS = 12  # of damping in one step
 MAX_WARM = 30  # steps that leave alpha and beta as they are, where the model finds no signal
 UNEXPLAINED = 0.5  # of the targets' squares: so much is left of an output without a signal
+EXACT = 1e-4  # of the targets' squares: data of which no more is left are followed ever closer ...
+EXACT_TOLERANCE = 1e-3  # ... and this is the tolerance
 WINDOW = 10  # steps over which the log evidence is compared
 
 
@@ -58,6 +60,7 @@ def evidence_steps(
         Steps from the start of a fit that leave alpha and beta as they are, at least.
     tolerance : float, default=1e-3
         Nats in a step, by which the log evidence changes over `WINDOW` steps: less ends the fit.
+        At most `EXACT_TOLERANCE` where `is_exact`.
 
     Returns
     -------
@@ -70,6 +73,12 @@ def evidence_steps(
     return fit
 
 
+def is_exact(problem: EvidenceProblem, fit: EvidenceFit) -> bool:
+    """Whether hardly anything is left of the targets, but for rounding."""
+    left = problem.counts / fit.beta > EXACT * problem.squares
+    return not bool((left & (problem.squares > 0)).any())
+
+
 def _evidence_step(problem, fit, n_warm, tolerance):
     local, prior = laplace(problem, fit), fit.alpha[problem.groups]
     energy, determined = _energy(fit.point, fit, prior), local.determine()
@@ -77,7 +86,8 @@ def _evidence_step(problem, fit, n_warm, tolerance):
         return replace(fit, beta=fit.beta / 10, alpha=fit.alpha * 2, n_iter=fit.n_iter + 1)
     log_evidence = _log_evidence(problem, fit, energy, determined)
     compared = fit.n_iter % WINDOW == 0
-    settled = compared and abs(log_evidence - fit.milestone) < WINDOW * tolerance
+    nats = min(tolerance, EXACT_TOLERANCE) if is_exact(problem, fit) else tolerance
+    settled = compared and abs(log_evidence - fit.milestone) < WINDOW * nats
     point, damping = _damped_step(problem, local, fit, energy, prior)
     warm = fit.warm and _waits(problem, point, fit.n_iter + 1, n_warm)
     moved = EvidenceFit(

@@ -25,6 +25,7 @@ class Polynomial:
         self.samples, self.degree, self.seed, self.start = samples, hidden_layers[0], seed, start
         self.n_weights, self.needed, self.n_iter = 10, omega_0, 0
         self.spread, self.log_evidence, self.coefficients = 1.0, -3.0 * self.degree, [0.0]
+        self.is_exact = False
         self.is_stuck = seed % 2 == 0 or activation == "stuck"
         Polynomial.fitted += 1
 
@@ -129,6 +130,18 @@ def test_settings_judged_by_fewer_samples_are_not_averaged(samples):
     assert [entrant.n_judged for entrant in entrants] == [N, N, N // 5]
     assert entrants[2].score > entrants[0].score
     assert entrants[2].weight == 0
+
+
+def test_exact_data_are_judged_by_nets_of_all_steps(samples):
+    class Exact(Polynomial):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.is_exact = True
+
+    late = setting(3, steps=RUNGS[0].n_steps + 1)  # the first rung would have dropped it
+    entrants, _ = run(samples, [late, setting(2), setting(1)], build=Exact)
+    assert entrants[0].setting == late
+    assert [len(entrant.nets) for entrant in entrants] == [5] * 3
 
 
 def test_large_nets_take_fewer_steps(samples):
