@@ -66,12 +66,14 @@ class Rung(NamedTuple):
 
 
 RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 5, 150, 80)
-EXACT_RUNGS = Rung(100, 1, 150, 80), Rung(6, 5, 150, 80)  # after the first, of exact data
+LAST_RUNG = Rung(1, 1, 150, 150)  # of a setting alone: it shows whether the data are exact
+EXACT_RUNGS = Rung(100, 1, 150, 150), Rung(6, 5, 150, 150)  # from then on
 LARGE_NET = 200  # weights
 LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
 TOLERANCES = 0.4, 0.05  # nats in a step: smaller changes of the evidence end a trial, a fit
 CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
-SIMPLER = 1.0, 0.0  # the same for a polynomial, which then needs no other settings beside it
+SIMPLER = 1.0, 0.0  # the same for a polynomial, which then needs no other settings beside it ...
+LEAST_TOLD = 20  # ... if so many samples say so
 LARGEST = 50.0  # nats by which a single sample tells two settings apart
 GOING_ON = 40  # steps of a net that was judged and goes on with all samples
 MAX_JUDGED = 1000  # samples by which settings are judged
@@ -170,8 +172,8 @@ def _judged(entrants, max_iter, team):
         rung = rungs.pop(0)
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
-        if len(entrants) == 1 and dropped:
-            break  # nothing is left to choose
+        if len(entrants) == 1 and dropped and not is_exact:
+            rung, rungs = LAST_RUNG, []
         numbers = range(rung.folds(entrants[0]))
         pairs = [(e, i) for i in numbers for e in entrants if e.n_steps(i) < rung.steps(e)]
         if is_first := not entrants[0].nets:
@@ -224,6 +226,8 @@ def _finalists(entrants):
     as_far = [entrant for entrant in entrants if entrant.n_judged == best.n_judged]
     least = best.score - SPREAD * best.spread
     near = [entrant for entrant in as_far[: RUNGS[-1].n_settings] if entrant.score >= least]
+    if best.n_judged < LEAST_TOLD:
+        return near
     return [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)] or near
 
 

@@ -104,7 +104,7 @@ def test_settings_that_cannot_win_are_not_run_on(samples):
     entrants, _ = run(samples, settings)
     winner, *others = entrants
     assert [entrant.weight for entrant in entrants] == pytest.approx([1, *(0,) * 6])
-    assert [net.n_iter for net in winner.nets] == [RUNGS[0].n_steps]  # nothing is left to choose
+    assert [net.n_iter for net in winner.nets] == [100]  # max_iter, and nothing is left to choose
     assert [[net.n_iter for net in entrant.nets] for entrant in others] == [[RUNGS[0].n_steps]] * 6
 
 
