@@ -146,6 +146,9 @@ def race(
     """
     judged = samples[_some_rows(len(samples), rng)]
     entrants = [Entrant(build, judged, setting, rng.randint(2**31 - 1)) for setting in settings]
+    if len(judged) < len(samples):
+        for entrant in entrants:
+            entrant.net(samples)  # refuses what is too large for all, before it is fitted to some
     if len(entrants) == 1 or len(samples) == 1:
         entrants = near = entrants[:1]
     else:
