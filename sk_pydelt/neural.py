@@ -244,12 +244,13 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
 
     def _warn_of_leaps(self, y):
         """Say so where steps of Adam threw the net off, and it did not come back."""
-        curve, spread = self.loss_curve_, np.nanvar(y, axis=0).mean()
-        left = min(self.validation_loss_curve_ or curve[-1:]) / max(spread, np.finfo(float).tiny)
-        if self.solver == "adam" and max(curve) > LEAP * curve[0] and LEFT[0] < left < LEFT[1]:
+        curve, spread = self.loss_curve_, float(np.nanvar(y, axis=0).mean())
+        left = min(self.validation_loss_curve_ or curve[-1:])
+        leaps = self.solver == "adam" and max(curve) > LEAP * curve[0]
+        if leaps and LEFT[0] * spread < left < LEFT[1] * spread:
             warn_user(
                 f"learning_rate={self.learning_rate:g} is too large: the loss rose from "
-                f"{curve[0]:.2g} to {max(curve):.2g} during the fit, and {left:.0%} of "
+                f"{curve[0]:.2g} to {max(curve):.2g} during the fit, and {left / spread:.0%} of "
                 "the variance of y is left. Lower it.",
                 ConvergenceWarning,
             )

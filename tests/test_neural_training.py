@@ -288,13 +288,12 @@ DEGENERATE = {
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("case", DEGENERATE)
-def test_degenerate_data_fit_and_warn_only_where_y_cannot_depend_on_x(case, solver, recwarn):
+def test_degenerate_data_fit_and_warn_only_of_features_that_never_varied(case, solver, recwarn):
     X, y = map(np.array, DEGENERATE[case])
     net = small(solver=solver, epochs=200).fit(X, y)
     for order in (1, 2, 3):
         assert np.isfinite(net.differentiate(order)(X + 0.1)).all()
     means = np.array([y[(row == X).all(axis=1)].mean(axis=0) for row in X])
     assert_allclose(net.predict(X), means, rtol=0.05, atol=0.05)
-    held, constant = "Features [", "The fit ex"
-    expected = {"constant feature": [held], "all rows the same": [held, constant]}.get(case, [])
+    expected = ["Features ["] if case in ("constant feature", "all rows the same") else []
     assert [str(warning.message)[:10] for warning in recwarn] == expected
