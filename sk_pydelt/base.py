@@ -249,12 +249,10 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         self._held_at = np.where(self._free, 0.0, X.min(axis=0))
         if len(X) > 1 and not self._free.all():
             self._warn_of_held()
-        X = self._hold(X)
-        default = MinMaxScaler((-1, 1)), StandardScaler()
-        self.x_scaler_ = fit_scaler(self.x_scaler, default[0], X, sample_weight, "X")
-        self.y_scaler_ = fit_scaler(self.y_scaler, default[1], y, sample_weight, "y")
-        scaled = apply(self.x_scaler_.transform, X), apply(self.y_scaler_.transform, y)
-        return Samples(*scaled, sample_weight)
+        default, held = (MinMaxScaler((-1, 1)), StandardScaler()), self._hold(X)
+        self.x_scaler_, X = fit_scaler(self.x_scaler, default[0], held, sample_weight, "X")
+        self.y_scaler_, y = fit_scaler(self.y_scaler, default[1], y, sample_weight, "y")
+        return Samples(X, y, sample_weight)
 
     def _warn_of_held(self):
         names = getattr(self, "feature_names_in_", np.arange(len(self._free)))

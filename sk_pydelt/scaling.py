@@ -29,8 +29,8 @@ def varies(data: np.ndarray) -> np.ndarray:
 @np.errstate(over="ignore")  # what overflows is refused
 def fit_scaler(
     scaler: Any, default: BaseEstimator, data: np.ndarray, weight: np.ndarray | None, name: str
-) -> BaseEstimator:
-    """A fitted clone of the scaler asked for, weighted where it can be.
+) -> tuple[BaseEstimator, np.ndarray]:
+    """A fitted clone of the scaler asked for, weighted where it can be, and the scaled data.
 
     Where a column is far from zero, `StandardScaler` would take its variation for none, and others
     would lose digits of it: such data are centred first.
@@ -64,8 +64,9 @@ def fit_scaler(
         fitted = Pipeline([("centre", centre), ("scaler", fitted)])
     else:
         fitted = _fitted(scaler, data, weight)
-    _refuse_lost(fitted, data, name)
-    return fitted
+    scaled = apply(fitted.transform, data)
+    _refuse_lost(fitted, data, scaled, name)
+    return fitted, scaled
 
 
 def apply(transform: Callable, data: np.ndarray) -> np.ndarray:
@@ -134,10 +135,9 @@ def _refuse_extreme_units(size, spread, what, remedy, limit=1e150):
         )
 
 
-def _refuse_lost(scaler, data, name):
+def _refuse_lost(scaler, data, found, name):
     """Refuse a scaler that takes a column for a constant that is none, or leaves it far away."""
     size, spread = _sizes(data)
-    found = apply(scaler.transform, data)
     if not np.isfinite(found).all() and np.isfinite(data).all():
         raise ValueError(
             f"{_method(scaler.transform)} made NaN or infinity of finite {name}: use another "

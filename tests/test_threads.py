@@ -26,7 +26,7 @@ def test_fits_broken_off_leave_the_old_state_or_the_new_one():
 
 
 def test_predictions_broken_off_leave_nothing_behind():
-    assert interrupted_predictions(10 * len(ESTIMATORS))["broken off"] >= 0
+    interrupted_predictions(10 * len(ESTIMATORS))  # has the assertions
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fork is the way of Linux")

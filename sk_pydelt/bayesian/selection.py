@@ -70,7 +70,9 @@ LAST_RUNG = Rung(1, 1, 150, 150)  # of a setting alone: it shows whether the dat
 EXACT_RUNGS = Rung(100, 1, 150, 150), Rung(6, 5, 150, 150)  # from then on
 LARGE_NET = 200  # weights
 LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
-TOLERANCES = 0.4, 0.05  # nats in a step: smaller changes of the evidence end a trial, a fit
+# Nats in a step: smaller changes of the evidence end a trial, a fit, and that of a setting that is
+# alone. Nothing stands in for that one, and on its way it may be a constant for many steps.
+TOLERANCES = 0.4, 0.05, 1e-3
 CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
 SIMPLER = 1.0, 0.0  # the same for a polynomial, which then needs no other settings beside it ...
 LEAST_TOLD = 20  # ... if so many samples say so
@@ -152,8 +154,8 @@ def race(
     if len(entrants) == 1 or len(samples) == 1:
         entrants = near = entrants[:1]
     else:
-        entrants = _judged(entrants, max_iter, team)
-        near = _finalists(entrants)
+        left, dropped = _judged(entrants, max_iter, team)
+        entrants, near = left + dropped, _finalists(left)
     fitted = _fitted(near, samples, n_init, max_iter, team) or [(e, e.nets) for e in near[:1]]
     if not any(nets for _, nets in fitted):
         raise KeyboardInterrupt("The fit was interrupted before there was a net.")
@@ -168,7 +170,7 @@ def _some_rows(n, rng):
 
 
 def _judged(entrants, max_iter, team):
-    """Those that there was time for, best first."""
+    """Those that were never dropped and those that were, if there was time for them; best first."""
     dropped: list[Entrant] = []
     rungs, is_exact = list(RUNGS), False
     while rungs:
@@ -190,7 +192,7 @@ def _judged(entrants, max_iter, team):
         if entrants[0].is_exact and not is_exact:
             rungs, is_exact = list(EXACT_RUNGS), True
         team.show(str(entrants[0]))
-    return _best_first(entrants) + dropped
+    return entrants, dropped
 
 
 def _follows_less(pair):
@@ -226,16 +228,14 @@ def _finalists(entrants):
     if not entrants:
         return []
     best = entrants[0]
-    as_far = [entrant for entrant in entrants if entrant.n_judged == best.n_judged]
-    least = best.score - SPREAD * best.spread
-    near = [entrant for entrant in as_far[: RUNGS[-1].n_settings] if entrant.score >= least]
+    near = [entrant for entrant in entrants if _near(entrant, best, 0.0, SPREAD * best.spread)]
     if best.n_judged < LEAST_TOLD:
         return near
     return [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)] or near
 
 
 def _near(entrant, best, n_errors, slack):
-    """Whether chance alone may have put a setting behind the best."""
+    """Whether chance alone may have put a setting behind the best, by samples that both saw."""
     lead = best.log_densities - entrant.log_densities
     lead = np.clip(lead[~np.isnan(lead)], -LARGEST, LARGEST)
     return lead.sum() <= n_errors * np.sqrt(len(lead)) * lead.std() + slack
@@ -248,33 +248,36 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     does as well as those did, these go on instead. Where settings were judged by some of many
     samples, starts are fitted to these, and the best of each setting goes on with all.
     """
-    first = 0 if any(entrant.nets for entrant in entrants) else ALONE
+    judged = any(entrant.nets for entrant in entrants)
+    first, tolerance = (0, TOLERANCES[1]) if judged else (ALONE, TOLERANCES[2])
     at_least = 0 if team.is_interrupted else 1
     starts = [(entrant, first + k) for k in range(n_init) for entrant in entrants]
     nets = (entrant.net(entrant.samples, start) for entrant, start in starts)
-    scored = _scored([entrant for entrant, _ in starts], nets, max_iter, team, at_least)
+    fits = ((net, max_iter, tolerance) for net in nets)
+    scored = _scored([entrant for entrant, _ in starts], fits, team, at_least)
     owners = [e for e in scored if e.is_stuck(max(score for score, _ in scored[e])) for _ in e.nets]
     nets = (net.on(e.samples) for e in dict.fromkeys(owners) for net in e.nets)
-    scored |= _scored(owners, nets, min(GOING_ON, max_iter), team)
+    fits = ((net, min(GOING_ON, max_iter), tolerance) for net in nets)
+    scored |= _scored(owners, fits, team)
     fitted = [(entrant, entrant.unstuck(pairs)[:n_init]) for entrant, pairs in scored.items()]
     if not fitted or len(samples) == len(fitted[0][0].samples):
         return fitted
-    goals = ((nets[0].on(samples), max_iter) for _, nets in fitted)
+    goals = ((nets[0].on(samples), max_iter, tolerance) for _, nets in fitted)
     gone_on = zip(fitted, team.map(_fit, goals, at_least))
     return [(entrant, [net]) for (entrant, _), net in gone_on] or fitted
 
 
-def _scored(owners, nets, n_steps, team, at_least=0):
+def _scored(owners, fits, team, at_least=0):
     """Of each setting, the pairs (score, net) that there was time for."""
     found: dict[Entrant, list] = {}
-    for entrant, net in zip(owners, team.map(_fit, ((net, n_steps) for net in nets), at_least)):
+    for entrant, net in zip(owners, team.map(_fit, fits, at_least)):
         score = float(np.nan_to_num(net.held_out(), nan=WORST))
         found.setdefault(entrant, []).append((score, net))
     return found
 
 
-def _fit(net, n_steps):
-    net.run(n_steps, TOLERANCES[1])
+def _fit(net, n_steps, tolerance):
+    net.run(n_steps, tolerance)
     return net
 
 

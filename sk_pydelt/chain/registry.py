@@ -281,22 +281,25 @@ def _no_spread(step, table, subject, unknown, option):
 
 def no_tags(step: object) -> TypeError:
     """The error for what has `fit`, but is no estimator as scikit-learn's are."""
-    name = type(step).__name__
-    return TypeError(
-        f"{name} cannot be differentiated: its class does not inherit from "
-        f"sklearn.base.BaseEstimator, so that nothing is known of it. {_inside(step)}Let "
-        "its class inherit from BaseEstimator, and register a rule with "
-        f"sk_pydelt.chain.propagate.register({name})(rule)."
+    why = (
+        "its class does not inherit from sklearn.base.BaseEstimator, so that nothing is known of it"
     )
+    return _unknown(step, why, "Let its class inherit from BaseEstimator")
 
 
 def no_features(step: object) -> TypeError:
     """The error for a fitted step that does not tell the number of its features."""
+    why = (
+        "it has no n_features_in_, the number of features, which scikit-learn's fitted models have"
+    )
+    return _unknown(step, why, "Or give it n_features_in_")
+
+
+def _unknown(step, why, remedy):
     name = type(step).__name__
     return TypeError(
-        f"{name} cannot be differentiated: it has no n_features_in_, the number of features, which "
-        f"scikit-learn's fitted models have. {_inside(step)}Or give it n_features_in_, and "
-        f"register a rule with sk_pydelt.chain.propagate.register({name})(rule)."
+        f"{name} cannot be differentiated: {why}. {_inside(step)}{remedy}, and register a rule "
+        f"with sk_pydelt.chain.propagate.register({name})(rule)."
     )
 
 

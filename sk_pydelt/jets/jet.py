@@ -142,21 +142,20 @@ class Jet:
     @classmethod
     def concatenate(cls, jets: list["Jet"]) -> "Jet":
         """Jets of the same rows beside each other, as columns of one."""
-        xp = namespace(jets[0].value)
-        for jet in jets[1:]:
-            jets[0]._require_same_kind(jet)
-        degree = max(jet.degree for jet in jets)
-        parts = [xp.concat([jet.part(k) for jet in jets], axis=-1) for k in range(degree + 1)]
-        return cls(parts, jets[0].order, jets[0].n_variables)
+        return cls._joined(jets, axis=-1)
 
     @classmethod
     def below(cls, jets: list["Jet"]) -> "Jet":
         """Jets of other rows below each other, as rows of one."""
+        return cls._joined(jets, axis=1)
+
+    @classmethod
+    def _joined(cls, jets, axis):
         xp = namespace(jets[0].value)
         for jet in jets[1:]:
             jets[0]._require_same_kind(jet)
         degree = max(jet.degree for jet in jets)
-        parts = [xp.concat([jet.part(k) for jet in jets], axis=1) for k in range(degree + 1)]
+        parts = [xp.concat([jet.part(k) for jet in jets], axis=axis) for k in range(degree + 1)]
         return cls(parts, jets[0].order, jets[0].n_variables)
 
     @property

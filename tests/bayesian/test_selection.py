@@ -93,6 +93,8 @@ def test_the_degree_of_the_truth_wins(samples):
     settings = [setting(k) for k in (0, 1, 2, 12, 3)]
     entrants, nets = run(samples, settings)
     assert entrants[0].setting == settings[-1]
+    ranks = [(entrant.n_judged, entrant.mean_score) for entrant in entrants]
+    assert ranks == sorted(ranks, reverse=True)
     assert sum(entrant.weight for entrant in entrants) == pytest.approx(1)
     assert sum(weight for _, weight in nets) == pytest.approx(1)
     assert nets[0][0].degree == 3
@@ -142,6 +144,17 @@ def test_exact_data_are_judged_by_nets_of_all_steps(samples):
     entrants, _ = run(samples, [late, setting(2), setting(1)], build=Exact)
     assert entrants[0].setting == late
     assert [len(entrant.nets) for entrant in entrants] == [5] * 3
+
+
+def test_what_was_dropped_is_not_averaged_with_what_is_left(samples):
+    class Vague(Polynomial):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.spread = 1e6  # by chance, any score may be the best
+
+    entrants, _ = run(samples, [setting(3), setting(0)], build=Vague)
+    assert [entrant.n_judged for entrant in entrants] == [N // 5] * 2
+    assert [entrant.weight for entrant in entrants] == [1, 0]
 
 
 def test_large_nets_take_fewer_steps(samples):
