@@ -11,7 +11,7 @@ __all__ = ["explained_shares", "measured_r2", "warn_of_constants", "warn_user"]
 
 LEAST_EXPLAINED = 0.01  # of the variance of an output: less is a constant
 MIN_SAMPLES = 4  # what is fitted to fewer may be a constant by chance
-INTERNAL = "sk_pydelt", "sklearn"  # packages in which no user's line stands
+INTERNAL = "sk_pydelt", "sklearn", "joblib"  # packages in which no user's line stands
 
 
 def explained_shares(

@@ -9,6 +9,7 @@ from keras_modules import regularised
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small_nets import small
@@ -53,6 +54,12 @@ def test_a_fit_that_is_no_better_than_the_mean_warns_at_the_line_of_the_fit(name
     with pytest.warns(ConvergenceWarning, match=nothing) as record:
         model.fit(X, FAST)
     assert [warning.filename for warning in record] == [__file__]
+
+
+def test_through_a_search_it_is_the_users_line():
+    with pytest.warns(ConvergenceWarning, match="The fit explains") as record:
+        GridSearchCV(TOO_STIFF["spline"][0], {"degree": [5]}, cv=2, refit=False).fit(X, FAST)
+    assert {warning.filename for warning in record} == {__file__}
 
 
 def test_through_a_pipeline_it_is_the_users_line():
