@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sk_pydelt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 IMPORTED_AS = {"scikit-learn": "sklearn"}
-TOOLS = {"mypy", "pre-commit", "pytest", "pytest-xdist", "ruff"}  # run, not imported
+TOOLS = {"build", "mypy", "pre-commit", "pytest", "pytest-xdist", "ruff", "twine"}  # run
 SITE = {"myst-parser", "pydata-sphinx-theme", "sphinx", "sphinx-gallery"}
 
 
@@ -114,3 +114,33 @@ def test_folders_of_tests_mirror_the_package(folder):
 
 def test_the_package_is_typed():
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_the_version_is_one():
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1]
+    assert PROJECT["version"] == cited
+    assert f"\n## [{cited}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_citation_names_the_repository_and_the_documentation():
+    text = (ROOT / "CITATION.cff").read_text()
+    assert f"repository-code: {PROJECT['urls']['Repository']}\n" in text
+    assert f"\nurl: {PROJECT['urls']['Documentation']}\n" in text
+
+
+def test_links_of_the_readme_work_on_the_package_index():
+    targets = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    repository = PROJECT["urls"]["Repository"]
+    raw = repository.replace("github.com", "raw.githubusercontent.com")
+    homes = f"{repository}/blob/main/", f"{raw}/main/"
+    files = [t.removeprefix(home) for home in homes for t in targets if t.startswith(home)]
+    assert len(files) > 5
+    assert not [name for name in files if not (ROOT / name).exists()]
+    assert all(target.startswith("https://") for target in targets)
+
+
+def test_the_source_distribution_grafts_every_folder():
+    manifest = (ROOT / "MANIFEST.in").read_text().split()
+    folders = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    scratch = {"build", "dist", "venv", "__pycache__"} | {p.name for p in ROOT.glob("*.egg-info")}
+    assert not folders - scratch - {PACKAGE.name} - set(manifest)
