@@ -5,7 +5,7 @@ from math import comb, factorial
 
 import numpy as np
 from scipy.interpolate import BSpline, make_interp_spline
-from scipy.linalg import lstsq
+from scipy.linalg import lapack, lstsq
 from scipy.sparse import block_array, diags_array, eye_array, vstack
 from scipy.sparse.linalg import splu
 
@@ -73,8 +73,8 @@ class _CurveSmoother:
         parts = [[eye_array(n), -1j * coupling], [1j * coupling.T, self._R]]  # imaginary: by √λ
         place = np.r_[np.arange(n), np.arange(n - m) + (m + 0.5) / 2]
         self._order = np.argsort(place)  # makes a narrow band
-        self._matrix = block_array(parts, format="csr")[self._order][:, self._order].tocsc()
-        self._filled, self._divide = self._matrix.copy(), (self._Q @ self._unit).T.tocsr()
+        self._band = _Band(block_array(parts, format="csr")[self._order][:, self._order])
+        self._divide = (self._Q @ self._unit).T.tocsr()
 
     @property
     def differences(self):
@@ -89,12 +89,9 @@ class _CurveSmoother:
     def fit(self, y, lam):
         """Residuals of the means, γ, and what λ does to all samples y (n,)."""
         n, mean = len(self.places), self.means(y)
-        matrix, step = self._matrix, np.sqrt(lam) * (1 + STEP * 0.5j)
-        self._filled.data = matrix.data.real + step * matrix.data.imag
-        lu = splu(self._filled, permc_spec="NATURAL")
-        pivots, solution = lu.U.diagonal(), np.empty(2 * n - self.m)
-        divided = np.r_[np.zeros(n), self._divide @ mean]
-        solution[self._order] = lu.solve(divided[self._order].astype(complex)).real
+        divided, solution = np.r_[np.zeros(n), self._divide @ mean], np.empty(2 * n - self.m)
+        pivots, found = self._band.solve(np.sqrt(lam) * (1 + STEP * 0.5j), divided[self._order])
+        solution[self._order] = found
         residual, gamma = np.sqrt(lam) * self._spread * solution[:n], solution[n:]
         trace = len(y) - n + np.sum(pivots.imag / pivots.real) / STEP
         squares = np.average(self._residuals(y, mean, residual) ** 2, weights=self.weight)
@@ -115,6 +112,24 @@ class _CurveSmoother:
         left = np.clip(np.searchsorted(self.places, self.x) - 1, 0, len(mean) - 2)
         slope = (np.diff(mean - residual) / np.diff(self.places))[left]
         return y - (mean - residual)[left] - slope * (self.x - self.places[left])
+
+
+class _Band:
+    """Equations whose matrix, banded, is its real part and a factor times its imaginary part."""
+
+    def __init__(self, matrix) -> None:
+        matrix = matrix.tocoo()
+        row, column = matrix.coords
+        self._width = int(np.abs(row - column).max())
+        self._bands = np.zeros((3 * self._width + 1, matrix.shape[0]), complex, order="F")
+        self._bands[2 * self._width + row - column, column] = matrix.data  # LAPACK's layout
+
+    def solve(self, factor, known):
+        """Pivots, but for their signs, and the real part of the solution."""
+        width, bands = self._width, self._bands.real + factor * self._bands.imag
+        lu, order, _ = lapack.zgbtrf(bands, width, width, overwrite_ab=1)
+        found, _ = lapack.zgbtrs(lu, width, width, known[:, None].astype(complex), order)
+        return lu[2 * width], found[:, 0].real
 
 
 def _group_within(x, weight, width):
