@@ -26,6 +26,7 @@ from .checks import (
 from .explained import measured_r2, warn_of_constants, warn_user
 from .jets import Jet
 from .jets.blocks import map_row_blocks
+from .periodic import PeriodicScaler, wrapped
 from .samples import Samples
 from .scaling import apply, fit_scaler, varies
 from .state import ChangesAtOnce, fits_at_once, reads_one_state
@@ -245,14 +246,20 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
 
         Features that never vary are held from here on, but for those `by_known` derivatives.
         """
-        self._free = varies(X) | by_known
+        periods = self._periods()
+        self._free = varies(wrapped(X, periods)) | by_known
         self._held_at = np.where(self._free, 0.0, X.min(axis=0))
         if len(X) > 1 and not self._free.all():
             self._warn_of_held()
         default, held = (MinMaxScaler((-1, 1)), StandardScaler()), self._hold(X)
-        self.x_scaler_, X = fit_scaler(self.x_scaler, default[0], held, sample_weight, "X")
+        scaler = PeriodicScaler(self.x_scaler, periods) if periods else self.x_scaler
+        self.x_scaler_, X = fit_scaler(scaler, default[0], held, sample_weight, "X")
         self.y_scaler_, y = fit_scaler(self.y_scaler, default[1], y, sample_weight, "y")
         return Samples(X, y, sample_weight)
+
+    def _periods(self) -> dict[int, float]:
+        """The periods of the features that repeat, by column."""
+        return {}
 
     def _warn_of_held(self):
         names = getattr(self, "feature_names_in_", np.arange(len(self._free)))

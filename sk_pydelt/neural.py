@@ -83,6 +83,10 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
         What brings X and y near 1; None is ``MinMaxScaler((-1, 1))`` for X and
         ``StandardScaler()`` for y. Clones are fitted, to weighted samples where they can be.
+    period : dict, default=None
+        The periods of features, in their units, by name or column number: ``{"hour": 24.0}``. The
+        fitted function and all its derivatives repeat exactly, for the net sees the cosine and the
+        sine of 2πx/P in place of the scaled feature.
     module : callable, default=None
         A class, or a function, that builds a `torch.nn.Module` (with the TensorFlow backend, a
         `keras.Model`) from ``n_features`` and ``n_outputs``, in place of the dense layers
@@ -187,6 +191,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         dtype: str = "float64",
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
+        period: dict[str | int, float] | None = None,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -210,6 +215,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.dtype = dtype
         self.random_state = random_state
         self.verbose = verbose
+        self.period = period
 
     def _fit_scaled(self, samples: Samples) -> None:
         self._check_options(with_slopes=samples.slopes is not None)

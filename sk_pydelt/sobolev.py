@@ -13,6 +13,7 @@ from .base import BaseInterpolator, validated
 from .chain import propagate
 from .checks import check_measured, check_numbers
 from .jets import Jet
+from .periodic import periods_by_column
 from .samples import Slopes
 
 __all__ = ["SobolevInterpolator", "scaled_slopes"]
@@ -100,10 +101,13 @@ def _rates(scaler, y, used):
 
 
 class SobolevInterpolator(BaseInterpolator):
-    """An interpolator that fits known derivatives along with the values.
+    """An interpolator that fits known derivatives along with the values, and knows periods.
 
-    Its hook `_fit_scaled` finds them in the `slopes` of its samples, None where there are none.
+    Its hook `_fit_scaled` finds the derivatives in the `slopes` of its samples, None where there
+    are none. A child has the parameter `period`.
     """
+
+    _parameter_constraints = {**BaseInterpolator._parameter_constraints, "period": [None, dict]}
 
     @validated
     def fit(
@@ -182,3 +186,7 @@ class SobolevInterpolator(BaseInterpolator):
         self._fit_scaled(samples)
         self._warn_of_constants(places, values, weight)
         return self
+
+    def _periods(self) -> dict[int, float]:
+        names = getattr(self, "feature_names_in_", None)
+        return periods_by_column(self.period, names, self.n_features_in_)

@@ -29,6 +29,7 @@ CHECKED = [
     NeuralNetworkInterpolator(epochs=300),
     NeuralNetworkInterpolator(solver="lbfgs", epochs=40),
     NeuralNetworkInterpolator((4,), solver="lm", epochs=15),
+    NeuralNetworkInterpolator((4,), solver="lm", epochs=15, period={0: 100.0}),
     BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=20),
     SplineInterpolator(),
     SplineInterpolator(smoothing=0.0),

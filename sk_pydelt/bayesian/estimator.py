@@ -79,6 +79,10 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
         None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. The standard
         deviation needs a `y_scaler` that scales and shifts each output alone.
+    period : dict, default=None
+        The periods of features, in their units, by name or column number: ``{"hour": 24.0}``. The
+        fitted function and all its derivatives repeat exactly, for the net sees the cosine and the
+        sine of 2πx/P in place of the scaled feature.
     random_state : int, RandomState or None, default=None
         An int makes the fit the same, bit for bit, on one machine and for every `n_jobs`.
     n_jobs : int or None, default=None
@@ -177,6 +181,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: bool = False,
+        period: dict[str | int, float] | None = None,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -189,6 +194,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.period = period
 
     def _fit_scaled(self, samples):
         _refuse_many_copies(samples.weight)
