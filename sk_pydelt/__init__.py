@@ -1,5 +1,15 @@
 """Smooth functions and their exact derivatives from noisy or sparse samples.
 
+>>> import numpy as np
+>>> from sk_pydelt import SplineInterpolator, estimate_derivative
+>>> t = np.linspace(0, 6, 50)
+>>> x = np.sin(t) + 0.01 * np.random.default_rng(0).standard_normal(50)
+>>> velocity, std = estimate_derivative(t, x, return_std=True)
+>>> model = SplineInterpolator(degree=5).fit(t.reshape(-1, 1), x)
+>>> model.differentiate(order=2)([[1.0]]).round(1)
+array([-0.8])
+
+In one line, of arrays, Series, DataArrays or quantities: `estimate_derivative`.
 Estimators: `NeuralNetworkInterpolator`, `BayesianNeuralNetworkInterpolator`, `SplineInterpolator`.
 Derivatives of any fitted model: `differentiate`, `gradient`, `jacobian`, `hessian`, `laplacian`,
 `divergence`, `curl`, `vorticity`, `strain_rate`, `biharmonic`, `directional_derivative`,
@@ -32,6 +42,7 @@ from .calculus import (
     strain_rate,
     vorticity,
 )
+from .estimate import estimate_derivative
 from .neural import NeuralNetworkInterpolator
 from .spline import SplineInterpolator
 
@@ -48,6 +59,7 @@ __all__ = [
     "differentiate",
     "directional_derivative",
     "divergence",
+    "estimate_derivative",
     "gradient",
     "hessian",
     "integrate",

@@ -58,8 +58,11 @@ MAY_IMPORT = {
     "spline": f"{ESTIMATOR} components probabilistic",
     "pydelt_names": "",
     "curves": "calculus* checks",
+    "labels": "",
+    "measured": "checks labels",
+    "estimate": "bayesian calculus* checks measured spline",
     "interpolation": "base bayesian* calculus* curves neural pydelt_names solvers* spline state",
-    "__init__": "base bayesian calculus* neural spline (*)",
+    "__init__": "base bayesian calculus* estimate neural spline (*)",
 }
 
 # library: the modules that may import it when they are themselves imported.
@@ -70,6 +73,8 @@ TOP_LEVEL_OWNERS = {
     "keras": "backends.tensorflow*",
     "scikeras": "backends.tensorflow*",
     "matplotlib": "",
+    "pint": "",
+    "xarray": "",
     "dask": "",
 }
 
