@@ -62,6 +62,7 @@ MAY_IMPORT = {
     "measured": "checks labels",
     "estimate": "bayesian calculus* checks measured spline",
     "interpolation": "base bayesian* calculus* curves neural pydelt_names solvers* spline state",
+    "multivariate": "calculus checks curves neural pydelt_names spline",
     "__init__": "base bayesian calculus* estimate neural spline (*)",
 }
 
