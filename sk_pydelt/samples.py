@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .jets import Jet
+from .noise import UNKNOWN, Noise
 
 __all__ = ["Samples", "Slopes"]
 
@@ -79,12 +80,15 @@ class Samples:
     weight : array of shape (n,), positive; or None
         What each row counts; None is 1 for all.
     slopes : Slopes or None
+    noise : Noise, default=UNKNOWN
+        What is known of it.
     """
 
     X: np.ndarray
     y: np.ndarray
     weight: np.ndarray | None = None
     slopes: Slopes | None = None
+    noise: Noise = UNKNOWN
 
     def __len__(self) -> int:
         return len(self.X)
@@ -92,7 +96,7 @@ class Samples:
     def __getitem__(self, rows: Any) -> "Samples":
         weight = None if self.weight is None else self.weight[rows]
         slopes = None if self.slopes is None else self.slopes[rows]
-        return Samples(self.X[rows], self.y[rows], weight, slopes)
+        return Samples(self.X[rows], self.y[rows], weight, slopes, self.noise[rows])
 
     @property
     def known(self) -> np.ndarray:
@@ -160,13 +164,30 @@ class Samples:
         weight = 1.0 if self.slopes.weight is None else self.slopes.weight
         return np.column_stack([self._shares, weight * self.slopes.shares(self._weights)])
 
+    @property
+    def noise_shares(self) -> np.ndarray:
+        """Precision of the noise of each entry of `targets`, relative to that of its column."""
+        found, values = np.ones(self.targets.shape), self._shares
+        found[:, : values.shape[1]] = self.noise.shares(values)
+        return found
+
+    @property
+    def noise_precision(self) -> np.ndarray:
+        """Precision of the noise of each column of `targets`; NaN where it is to be estimated.
+
+        That of slopes is known where it is tied to that of the values.
+        """
+        tied = self.slopes is not None and self.slopes.weight is not None
+        known = self.noise.level(self._shares) ** -2
+        return np.concatenate([known] + self.n_directions * [known if tied else np.nan * known])
+
     def distinct(self) -> "Samples":
         """The samples in an order of their own, copies merged into one of their common weight.
 
         So no fit depends on the order of rows, nor on whether copies are rows or weights.
         """
         y, slopes = self.y.round(12), self.slopes  # a scaler's rounding depends on the order
-        columns = [self.X, self.values.round(12), self.known]
+        columns = [self.X, self.values.round(12), self.known, *self.noise.columns]
         if slopes is not None:
             slopes = replace(slopes, target=slopes.target.round(12))
             parts = slopes.directions, slopes.target, slopes.known

@@ -14,7 +14,7 @@ from .chain import propagate
 from .checks import check_measured, check_numbers
 from .jets import Jet
 from .periodic import periods_by_column
-from .samples import Slopes
+from .samples import Samples, Slopes
 
 __all__ = ["SobolevInterpolator", "scaled_slopes"]
 
@@ -183,10 +183,17 @@ class SobolevInterpolator(BaseInterpolator):
             scalers = self.x_scaler_, self.y_scaler_
             slopes = scaled_slopes(known, places, values, *scalers, dy_weight)
             samples = replace(samples, slopes=slopes)
-        self._fit_scaled(samples)
+        self._fit_scaled(self._informed(samples, values, kept))
         self._warn_of_constants(places, values, weight)
         return self
 
     def _periods(self) -> dict[int, float]:
         names = getattr(self, "feature_names_in_", None)
         return periods_by_column(self.period, names, self.n_features_in_)
+
+    def _informed(self, samples: Samples, y: np.ndarray, kept: np.ndarray | slice) -> Samples:
+        """The scaled samples, whose targets are y (n, m), with what else the estimator knows.
+
+        `kept` selects their rows from those given to `fit`.
+        """
+        return samples

@@ -56,9 +56,9 @@ class Candidate:
         net = _net(samples, hidden_layers, activation)
         stretch, pull = STARTS[start % len(STARTS)]
         with np.errstate(all="ignore"):  # what overflows is refused
-            self.problem = NetProblem(net, samples)  # refuses what is too large
+            problem = NetProblem(net, samples)  # refuses what is too large
             w = _initial_weights(net, samples, omega_0, seed, stretch)
-            self.fit = self.problem.first_fit(w, pull)
+            self.fit = problem.first_fit(w, pull)
             squares = (self.fit.point.residuals**2).sum()
         if not np.isfinite(squares):
             raise ValueError(
@@ -68,15 +68,20 @@ class Candidate:
             )
 
     @property
+    def problem(self) -> NetProblem:
+        """The net and its samples, as far as the noise of each is known."""
+        return self.fit.point.problem
+
+    @property
     def samples(self) -> Samples:
         """The samples that it is fitted to."""
         return self.problem.samples
 
     def on(self, samples: Samples) -> "Candidate":
         """The same net, to go on from here with other samples."""
-        other = copy(self)
-        other.problem = NetProblem(self.problem.net, samples)
-        other.fit = EvidenceFit(other.problem.at(self.fit.w), self.fit.alpha, self.fit.beta)
+        other, problem = copy(self), NetProblem(self.problem.net, samples)
+        fit = EvidenceFit(problem.at(self.fit.w), self.fit.alpha, self.fit.beta)
+        other.fit = problem.informed(fit)
         return other
 
     @property
@@ -93,9 +98,9 @@ class Candidate:
         """Go on for some steps, or until the log evidence changes by less than a tolerance."""
         last = ceil(LAST * n_iter)
         with one_blas_thread(self.problem.work):
-            self.fit = evidence_steps(self.problem, self.fit, n_iter - last, tolerance=tolerance)
+            self.fit = evidence_steps(self.fit, n_iter - last, tolerance=tolerance)
             before = self.fit.log_evidence
-            self.fit = evidence_steps(self.problem, self.fit, last, tolerance=tolerance)
+            self.fit = evidence_steps(self.fit, last, tolerance=tolerance)
         self._rise = self.fit.log_evidence - before
 
     def log_densities(self, samples: Samples) -> np.ndarray:
@@ -109,11 +114,17 @@ class Candidate:
     def _log_densities(self, posterior, samples):
         forward, y = self.problem.net.forward(self.fit.w, samples.jet), samples.targets
         with np.errstate(divide="ignore", invalid="ignore"):
-            noise = 1 / (self.fit.beta * samples.counts)  # infinite where nothing is known
+            noise = 1 / self._precisions(samples)  # infinite where nothing is known
             root = forward.jacobian().dense() @ posterior.factor
             variance = np.einsum("nr,nr->n", root, root).reshape(y.shape) + noise
             density = -0.5 * ((y - forward.columns()) ** 2 / variance + np.log(2 * pi * variance))
         return np.where(np.isfinite(noise), density, 0.0).sum(axis=1)
+
+    def _precisions(self, samples):
+        """Of the noise of each entry of the targets, of samples that the net has not seen."""
+        known = samples.noise_precision
+        precision = np.where(np.isnan(known), self.fit.beta, known)
+        return precision * samples.counts * samples.noise_shares
 
     @property
     def log_evidence(self) -> float:

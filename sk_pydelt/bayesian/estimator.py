@@ -1,9 +1,11 @@
 """Bayesian neural interpolation: exact derivatives with error bars, and nothing to tune."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -14,9 +16,11 @@ from ..explained import warn_user
 from ..jets import Jet
 from ..jets.activations import ACTIVATIONS
 from ..jets.blocks import map_row_blocks
+from ..noise import Noise
 from ..probabilistic import ProbabilisticInterpolator
 from ..sobolev import SobolevInterpolator
 from .candidate import Candidate
+from .known_noise import check_noise_std, scaled_noise_std
 from .selection import portfolio, race
 from .team import Team
 
@@ -76,6 +80,12 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         the variance of y is left.
     time_budget : float, default=None
         Seconds after which no further net is begun. With None, fits are reproducible.
+    noise_std : float, array of shape (m,), (n,), (n, 1) or (n, m), or None, default=None
+        Known standard deviation of the noise, in units of y: of all samples, of each output, of
+        each sample, or of each entry of y. None: estimated. Where there are as many samples as
+        outputs, (m,) is one for each output. A `y_scaler` that is not linear passes it on by its
+        rate at each sample. A `sample_weight` still counts copies of a row, each of them measured
+        with this noise.
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
         None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. The standard
         deviation needs a `y_scaler` that scales and shifts each output alone.
@@ -96,8 +106,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     Attributes
     ----------
     noise_std_ : float, or array of shape (m,) where y was 2-D
-        Estimated standard deviation of the noise, in units of y; NaN where `y_scaler` does more
-        than scale and shift each output alone.
+        Standard deviation of the noise, in units of y: estimated, or of a `noise_std` for each
+        sample the root mean square. NaN where `y_scaler` does more than scale and shift each output
+        alone.
     dy_noise_std_ : array of shape (d,), or (m, d) where y was 2-D; or None
         The same of the known derivatives `dy`, in their units, where there were any.
     alpha_ : array of shape (n_groups,)
@@ -163,6 +174,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "time_budget": [None, Interval(Real, 0, None, closed="left")],
+        "noise_std": [None, Interval(Real, 0, None, closed="neither"), "array-like"],
         "n_jobs": [None, Integral],
         "verbose": ["boolean"],
         "random_state": ["random_state"],
@@ -182,6 +194,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         n_jobs: int | None = None,
         verbose: bool = False,
         period: dict[str | int, float] | None = None,
+        noise_std: ArrayLike | None = None,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -195,6 +208,14 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.period = period
+        self.noise_std = noise_std
+
+    def _informed(self, samples, y, kept):
+        if self.noise_std is None:
+            return samples
+        n = len(kept) if isinstance(kept, np.ndarray) else len(y)
+        std = check_noise_std(self.noise_std, n, y.shape[1], self._y_ndim)[kept]
+        return replace(samples, noise=Noise(scaled_noise_std(std, y, self.y_scaler_)))
 
     def _fit_scaled(self, samples):
         _refuse_many_copies(samples.weight)

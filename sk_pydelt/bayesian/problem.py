@@ -1,6 +1,7 @@
 """A perceptron and its samples as an evidence problem: groups of weights, systems, row blocks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -58,9 +59,11 @@ class NetProblem(EvidenceProblem):
 
     def __init__(self, net: Net, samples: Samples) -> None:
         self.net, self.samples = net, samples
-        self.y, counts = samples.targets, samples.counts
-        self.row_scale, self.counts = np.sqrt(counts), counts.sum(axis=0)
-        self.squares = (counts * self.y**2).sum(axis=0)
+        self.y, counts, shares = samples.targets, samples.counts, samples.noise_shares
+        self.row_scale, self.counts = np.sqrt(counts * shares), counts.sum(axis=0)
+        self.known_precision = samples.noise_precision
+        self.log_shares = 0.5 * (counts * np.log(shares)).sum()
+        self.squares = (counts * shares * self.y**2).sum(axis=0)
         m, copies = samples.y.shape[1], 1 + samples.n_directions
         tied = samples.slopes is not None and samples.slopes.weight is not None
         self.pool = np.kron(np.ones((copies, copies)) if tied else np.eye(copies), np.eye(m))
@@ -105,6 +108,15 @@ class NetProblem(EvidenceProblem):
     def at(self, w: np.ndarray) -> "NetPoint":
         """The problem at the weights w (P,)."""
         return NetPoint(self, w)
+
+    def log_likelihood(self, fit: EvidenceFit) -> float:
+        """Log density of the targets at the weights of a fit."""
+        return super().log_likelihood(fit) + self.log_shares
+
+    def informed(self, fit: EvidenceFit) -> EvidenceFit:
+        """A fit whose noise was estimated, with what is known of it in place."""
+        known = self.known_precision
+        return replace(fit, beta=np.where(np.isnan(known), fit.beta, known))
 
     @property
     def work(self) -> int:

@@ -1,7 +1,7 @@
 """MacKay's evidence: priors and noise levels that are re-estimated while a model is fitted."""
 
 from dataclasses import replace
-from math import isfinite, pi
+from math import isfinite
 
 from ..jets.namespace import namespace
 from .damping import Damping, descend
@@ -27,11 +27,7 @@ def _energy(point, fit, prior):
 
 
 def evidence_steps(
-    problem: EvidenceProblem,
-    fit: EvidenceFit,
-    n_iter: int,
-    n_warm: int = 10,
-    tolerance: float = 1e-3,
+    fit: EvidenceFit, n_iter: int, n_warm: int = 10, tolerance: float = 1e-3
 ) -> EvidenceFit:
     r"""Levenberg–Marquardt steps, each followed by MacKay's re-estimation.
 
@@ -51,7 +47,6 @@ def evidence_steps(
 
     Parameters
     ----------
-    problem : EvidenceProblem
     fit : EvidenceFit
         Where to start from.
     n_iter : int
@@ -69,7 +64,7 @@ def evidence_steps(
     for _ in range(n_iter):
         if fit.converged:
             break
-        fit = _evidence_step(problem, fit, n_warm, tolerance)
+        fit = _evidence_step(fit.point.problem, fit, n_warm, tolerance)
     return fit
 
 
@@ -84,7 +79,7 @@ def _evidence_step(problem, fit, n_warm, tolerance):
     energy, determined = _energy(fit.point, fit, prior), local.determine()
     if determined is None or not isfinite(energy):  # rounding: a milder problem
         return replace(fit, beta=fit.beta / 10, alpha=fit.alpha * 2, n_iter=fit.n_iter + 1)
-    log_evidence = _log_evidence(problem, fit, energy, determined)
+    log_evidence = _log_evidence(problem, fit, prior, determined)
     compared = fit.n_iter % WINDOW == 0
     nats = min(tolerance, EXACT_TOLERANCE) if is_exact(problem, fit) else tolerance
     settled = compared and abs(log_evidence - fit.milestone) < WINDOW * nats
@@ -102,7 +97,7 @@ def _evidence_step(problem, fit, n_warm, tolerance):
         log_evidence if compared else fit.milestone,
         warm,
     )
-    return moved if warm else _reestimated(problem, moved, determined)
+    return moved if warm else problem.informed(_reestimated(problem, moved, determined))
 
 
 def _waits(problem, point, n_iter, n_warm):
@@ -115,10 +110,9 @@ def _waits(problem, point, n_iter, n_warm):
     return bool(unexplained.any())
 
 
-def _log_evidence(problem, fit, energy, determined):
-    xp = namespace(fit.beta)
-    constant = float((problem.counts * xp.log(fit.beta / (2 * pi))).sum())
-    return 0.5 * (constant - energy - determined.log_determinant)
+def _log_evidence(problem, fit, prior, determined):
+    costs = float((prior * fit.w) @ fit.w) + determined.log_determinant
+    return problem.log_likelihood(fit) - 0.5 * costs
 
 
 def _reestimated(problem, fit, determined):

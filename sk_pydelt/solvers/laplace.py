@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import pi
 from typing import Any, NamedTuple
 
 from ..jets.jacobian import Jacobian
@@ -31,11 +32,13 @@ class EvidencePoint(ABC):
 
     Attributes
     ----------
+    problem : EvidenceProblem
     w : array of shape (P,)
     residuals : array of shape (n, m)
         Errors of the model's outputs, times the roots of what each counts.
     """
 
+    problem: Any
     w: Any
     residuals: Any
 
@@ -89,6 +92,18 @@ class EvidenceProblem(ABC):
     @abstractmethod
     def at(self, w: Any) -> EvidencePoint:
         """The problem at the weights w (P,)."""
+
+    def log_likelihood(self, fit: "EvidenceFit") -> float:
+        """Log density of the targets at the weights of a fit."""
+        xp, squares = namespace(fit.beta), (fit.point.residuals**2).sum(0)
+        return 0.5 * float((self.counts * xp.log(fit.beta / (2 * pi)) - fit.beta * squares).sum())
+
+    def informed(self, fit: "EvidenceFit") -> "EvidenceFit":
+        """A fit whose noise was estimated, with what is known of it in place.
+
+        The problem of its point may be another, with other noise of single samples.
+        """
+        return fit
 
 
 @dataclass(frozen=True)
