@@ -15,6 +15,7 @@ Derivatives of any fitted model: `differentiate`, `gradient`, `jacobian`, `hessi
 `divergence`, `curl`, `vorticity`, `strain_rate`, `biharmonic`, `directional_derivative`,
 `derivatives`, `average_marginal_effects`; `integrate` goes the other way.
 Rules for further scikit-learn steps: `sk_pydelt.chain.propagate.register`.
+Pictures: `sk_pydelt.display`.
 pydelt's interface, with one-dimensional arrays: `sk_pydelt.interpolation`.
 
 PyTorch is loaded when a `NeuralNetworkInterpolator` is fitted, not before; TensorFlow where that is

@@ -60,6 +60,7 @@ MAY_IMPORT = {
     "pydelt_names": "",
     "curves": "calculus* checks",
     "labels": "",
+    "display*": "calculus* checks display* labels",
     "measured": "checks labels",
     "estimate": "bayesian calculus* checks measured spline",
     "interpolation": "base bayesian* calculus* curves neural pydelt_names solvers* spline state",

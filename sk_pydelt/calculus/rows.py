@@ -50,7 +50,7 @@ class Rows:
         values = self.values[rows]
         lines = directions[:, rows] if directions.ndim == 3 else directions[:, None]
         lines = np.broadcast_to(lines, (len(directions), *values.shape))
-        jet = Jet([values[None], lines], order, len(directions))
+        jet = Jet([values[None], lines][: order + 1], order, len(directions))
         return RowsJet(jet, _safe_indexing(self.source, rows), moved(directions), self.numeric)
 
 
