@@ -13,7 +13,8 @@ In one line, of arrays, Series, DataArrays or quantities: `estimate_derivative`.
 Estimators: `NeuralNetworkInterpolator`, `BayesianNeuralNetworkInterpolator`, `SplineInterpolator`.
 Derivatives of any fitted model: `differentiate`, `gradient`, `jacobian`, `hessian`, `laplacian`,
 `divergence`, `curl`, `vorticity`, `strain_rate`, `biharmonic`, `directional_derivative`,
-`derivatives`, `average_marginal_effects`; `integrate` goes the other way.
+`derivatives`, `average_marginal_effects`; `integrate` goes the other way, and `roots` finds where
+one is zero.
 Rules for further scikit-learn steps: `sk_pydelt.chain.propagate.register`.
 Pictures: `sk_pydelt.display`.
 pydelt's interface, with one-dimensional arrays: `sk_pydelt.interpolation`.
@@ -40,6 +41,7 @@ from .calculus import (
     integrate,
     jacobian,
     laplacian,
+    roots,
     strain_rate,
     vorticity,
 )
@@ -66,6 +68,7 @@ __all__ = [
     "integrate",
     "jacobian",
     "laplacian",
+    "roots",
     "strain_rate",
     "vorticity",
 ]

@@ -19,6 +19,7 @@ from sk_pydelt import (
     integrate,
     jacobian,
     laplacian,
+    roots,
 )
 from sk_pydelt import interpolation as dropin
 
@@ -59,6 +60,7 @@ def usage() -> None:
     assert_type(integrate(net, 0, 1), Number)
     assert_type(integrate(bayes, 0, [1, 2], return_std=True), tuple[Number, Number])
     assert_type(net.integrate(0, 1), Number)
+    assert_type(roots(net, 0, 1), np.ndarray | list[np.ndarray])
     assert_type(bayes.integrate(0, [1, 2], return_std=True), tuple[Number, Number])
 
     x = t.ravel()

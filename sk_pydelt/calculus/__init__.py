@@ -16,6 +16,7 @@ from .operators import (
     strain_rate,
     vorticity,
 )
+from .roots import roots
 
 __all__ = [
     "BLOCK_ROWS",
@@ -34,6 +35,7 @@ __all__ = [
     "integrate",
     "jacobian",
     "laplacian",
+    "roots",
     "strain_rate",
     "vorticity",
 ]

@@ -32,6 +32,7 @@ __all__ = [
     "evaluate",
     "feature_names",
     "has_output_axis",
+    "map_jets",
     "mixed_partial",
     "output_labels",
     "partial_cov",

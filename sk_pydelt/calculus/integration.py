@@ -1,6 +1,5 @@
 """Integrals of a fitted curve, or of its derivative, by adaptive quadrature."""
 
-from copy import copy
 from numbers import Real
 from typing import Literal, overload
 
@@ -9,14 +8,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from ..chain import entrance
-from ..checks import described, unmasked
 from ..state import reads_one_state
+from .curve_function import check_limits, curve_function
 from .derivative import Derivative
-from .frames import named_column
 from .integral_std import integral_std
 from .quadrature import integrate_pieces, scatter
-from .rows import n_features, require_fitted
 
 __all__ = ["integrate"]
 
@@ -144,7 +140,7 @@ def integrate(
     constraints = {"tol": [Interval(Real, 0, None, closed="neither")], "return_std": ["boolean"]}
     asked = {"tol": tol, "return_std": return_std}
     validate_parameter_constraints(constraints, asked, "integrate")
-    lower, upper = _limits("a", a, 0), _limits("b", b, 1)
+    lower, upper = check_limits("a", a, 0), check_limits("b", b, 1)
     ends, positions = np.unique(np.append(lower, upper), return_inverse=True)
     from_lowest = _cumulative(model, ends, tol)[positions]
     found = from_lowest[1:] - from_lowest[0]
@@ -154,26 +150,6 @@ def integrate(
     return _of_limit(b, found), _of_limit(b, std.reshape(found.shape))
 
 
-def _limits(name, limits, most_axes):
-    """Limits as an array of float64, which has one axis at most where there may be several."""
-    try:
-        array = np.asarray(unmasked(limits))
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors of torch
-        raise TypeError(f"{name} cannot be read as an array of numbers: {error}") from error
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be a real number, in units of x; got {described(limits)}.")
-    if array.ndim > most_axes:
-        kinds = "one number", "a number or a one-dimensional array"
-        raise ValueError(f"{name} must be {kinds[most_axes]}; got shape {array.shape}.")
-    array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"{name} must be finite, for an integral to infinity is not one of samples; got "
-            f"{described(limits)}."
-        )
-    return array.reshape(-1) if most_axes else array
-
-
 def _of_limit(b, values):
     """Without the axis of the limits where b is one number."""
     if np.ndim(b):
@@ -181,22 +157,9 @@ def _of_limit(b, values):
     return values[0] if values.ndim > 1 else float(values[0])
 
 
-def _curve(model):
-    """The function of an array of places (k,) that is to be integrated."""
-    derivative = isinstance(model, Derivative)
-    estimator = model.model if derivative else model
-    require_fitted(estimator)
-    if n_features(estimator) != 1:
-        raise ValueError(
-            f"integrate takes a function of one feature; this model has {n_features(estimator)}."
-        )
-    function = copy(model).set_output(transform="default") if derivative else model.predict
-    return lambda x: np.asarray(function(named_column(x, entrance(estimator))))
-
-
 def _cumulative(model, ends, tol):
     """Integrals from the first of ascending ends to each: shape (len(ends), ...)."""
-    function = _curve(model)
+    function = curve_function(model, "integrate")
     values = function(np.linspace(ends[0], ends[-1], GRID))
     nothing = np.zeros((1, *values.shape[1:]))
     if len(ends) == 1:
@@ -222,7 +185,8 @@ def _cumulative(model, ends, tol):
 def _coarsest(model, ends, largest):
     """The most that rounding is taken for, from the sizes of a function and of its derivative."""
     if isinstance(model, Derivative):
-        whole = np.abs(_curve(model.model)(np.linspace(ends[0], ends[-1], GRID))).max()
+        values = curve_function(model.model, "integrate")(np.linspace(ends[0], ends[-1], GRID))
+        whole = np.abs(values).max()
         largest = max(largest, whole / float(ends[-1] - ends[0]) ** np.sum(model.order))
     return COARSEST * largest
 
@@ -232,7 +196,8 @@ def _deviations(model, a, b):
     derivative = isinstance(model, Derivative)
     order = model.order if derivative else 0
     ends = np.append(b, a)
-    heights = np.ptp(_curve(model)(np.linspace(ends.min(), ends.max(), GRID)), axis=0)
+    function = curve_function(model, "integrate")
+    heights = np.ptp(function(np.linspace(ends.min(), ends.max(), GRID)), axis=0)
     negligible = STD_ROUNDING * heights * np.ptp(ends)
     index = order if isinstance(order, tuple) else (order,)
     return integral_std(model.model if derivative else model, index, a, b, negligible)
