@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sk_pydelt
-from sk_pydelt import SplineInterpolator, differentiate, integrate
+from sk_pydelt import SplineInterpolator, differentiate, integrate, roots
 from sk_pydelt.checks import described
 
 T = np.linspace(0, 3, 40)
@@ -33,10 +33,11 @@ MODELS = {
 }
 each_container = pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
 each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+LIMITED = "integrate", "roots"  # functions that take limits
 OPERATORS = [
     name
     for name in sk_pydelt.__all__
-    if name in sk_pydelt.calculus.__all__ and name[0].islower() and name != "integrate"
+    if name in sk_pydelt.calculus.__all__ and name[0].islower() and name not in LIMITED
 ]
 
 
@@ -78,6 +79,8 @@ def test_many_whole_numbers_for_an_order():
 def test_data_for_a_limit_are_not_printed():
     with pytest.raises(TypeError, match=r"first argument must be a fitted model.*ndarray of shape"):
         integrate(X, 0, 1)
+    with pytest.raises(TypeError, match=r"first argument must be a fitted model.*ndarray of shape"):
+        roots(X, 0, 1)
     limits = np.append(T, np.inf)
     with pytest.raises(ValueError, match=r"finite.*ndarray of shape \(41,\)"):
         integrate(SplineInterpolator().fit(X, T), 0, limits)
