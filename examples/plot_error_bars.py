@@ -28,6 +28,8 @@ grid = np.linspace(0, 8, 400).reshape(-1, 1)
 exact = [(DECAY**k * np.exp(DECAY * grid[:, 0])).real for k in range(3)]
 y = np.exp(DECAY * t[:, 0]).real + NOISE * np.random.default_rng(0).standard_normal(len(t))
 
+print(f"{len(t)} samples with noise {NOISE} m")
+
 # %%
 # The fit, and what it found.
 model = BayesianNeuralNetworkInterpolator(random_state=0).fit(t, y)

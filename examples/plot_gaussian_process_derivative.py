@@ -37,6 +37,8 @@ exact = {
     2: -np.sin(grid[:, 0]),
 }
 
+print(f"{len(x)} samples with noise 0.1")
+
 process = GaussianProcessRegressor(
     ConstantKernel() * RBF() + WhiteKernel(),
     normalize_y=True,

@@ -40,6 +40,7 @@ arguments = parser.parse_known_args()[0]
 
 X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 X = X.astype(float)
+print(f"{len(X)} patients, {X.shape[1]} columns")
 meaning = {
     "age": "age (years)",
     "sex": "sex (1 or 2)",

@@ -40,6 +40,7 @@ def runge_derivative(x):
 X = np.linspace(-1, 1, 15).reshape(-1, 1)
 y = runge(X).ravel()
 grid = np.linspace(-1, 1, 200).reshape(-1, 1)
+print(f"{len(X)} samples of the Runge function; some twenty seconds")
 
 # %%
 # The activation is chosen by cross-validation: which net predicts samples left out of its fit? The
