@@ -35,14 +35,7 @@ print(f"{len(t)} samples with noise {NOISE} m")
 model = BayesianNeuralNetworkInterpolator(random_state=0).fit(t, y)
 print(f"noise: {model.noise_std_:.3f} m (true: {NOISE} m)")
 print(f"effective parameters: {model.effective_dof_:.1f}")
-print(f"\n{'net':24}{'weights':>8}{'log density':>13}{'log evidence':>14}{'share':>7}")
-for row in model.candidates_[:5]:
-    name = f"{row['activation']} {row['hidden_layers']}"
-    if row["activation"] == "sine":
-        name += f", {row['omega_0']:.0f}"
-    densities = row["log_predictive_density"], row["log_marginal_likelihood"]
-    numbers = f"{densities[0]:13.3f}{densities[1]:14.1f}{row['weight']:7.2f}"
-    print(f"{name:24}{row['n_weights']:8}{numbers}")
+print(model.candidates_[:5])
 
 # %%
 # Each order with its band of 95 %, and how much of the exact curve the band holds.

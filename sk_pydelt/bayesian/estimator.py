@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from ..components import LinearComponent
 from ..explained import warn_user
@@ -22,6 +23,7 @@ from ..sobolev import SobolevInterpolator
 from .candidate import Candidate
 from .known_noise import check_noise_std, scaled_noise_std
 from .selection import portfolio, race
+from .table import CandidateTable
 from .team import Team
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
@@ -123,7 +125,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         Parameters that the data determine, in the best net.
     n_iter_ : int
         Steps of the best net.
-    candidates_ : list of dict
+    candidates_ : list of dict, which is shown as a table
         What was tried, best first: hidden_layers, activation, omega_0, n_weights,
         log_marginal_likelihood (mean of the nets of the cross-validation), log_predictive_density
         (mean of the samples held out), weight (in the average). Polynomials have no hidden layers
@@ -217,6 +219,12 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         std = check_noise_std(self.noise_std, n, y.shape[1], self._y_ndim)[kept]
         return replace(samples, noise=Noise(scaled_noise_std(std, y, self.y_scaler_)))
 
+    @property
+    def candidates_(self) -> CandidateTable:
+        """What was tried, best first; see Attributes."""
+        check_is_fitted(self)
+        return CandidateTable(self._candidates)
+
     def _fit_scaled(self, samples):
         _refuse_many_copies(samples.weight)
         rng, n_features = check_random_state(self.random_state), samples.X.shape[1]
@@ -225,7 +233,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         with Team(self.n_jobs, self.time_budget, self.verbose) as team:
             options = {"n_init": self.n_init, "max_iter": self.max_iter}
             entrants, nets = race(Candidate, samples, settings, **options, team=team, rng=rng)
-        self.candidates_ = [_row(entrant) for entrant in entrants]
+        self._candidates = [_row(entrant) for entrant in entrants]
         self._nets = [net.posterior() for net, _ in nets]
         self._weights = np.array([weight for _, weight in nets])
         self._record(entrants[0], nets[0][0], samples.y.shape[1])

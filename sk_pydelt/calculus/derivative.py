@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 
+from ..chain import predicts_1d
 from ..checks import described
 from ..jets import multi_indices
 from ..state import reads_one_state, snapshot
@@ -130,7 +131,10 @@ class Derivative:
         self.model = copy.deepcopy(model)
 
     def __repr__(self):
-        return f"Derivative of order {self.order} of {self.model!r}"
+        d, several = n_features(self.model), predicts_1d(self.model) is False
+        after = ["n"] + ["m"] * several + [str(d)] * (0 if self._index else self.order)
+        shape = ", ".join(after) + "," * (len(after) == 1)
+        return f"Derivative({type(self.model).__name__}, order={self.order}): (n, {d}) -> ({shape})"
 
     @overload
     def __call__(

@@ -197,10 +197,14 @@ def test_operator_that_does_not_exist(operator, d, m, rule):
         getattr(model, operator.__name__)(samples(d))
 
 
-@pytest.mark.parametrize("order", [1, 3, (0, 2)])
-def test_repr_says_what_it_is(order):
-    model = net()
-    assert repr(differentiate(model, order)) == f"Derivative of order {order} of {model!r}"
+@pytest.mark.parametrize(("order", "shape"), [(1, "n, 2"), (3, "n, 2, 2, 2"), ((0, 2), "n,")])
+def test_repr_says_what_it_is_and_the_shape_of_the_result(order, shape):
+    name = f"Derivative(NeuralNetworkInterpolator, order={order})"
+    assert repr(differentiate(net(2, 1), order)) == f"{name}: (n, 2) -> ({shape})"
+    several = repr(differentiate(net(), order))
+    assert several == f"{name}: (n, 2) -> ({shape.replace('n,', 'n, m,').removesuffix(',')})"
+    curve = repr(differentiate(net(1, 1), 2))
+    assert curve == "Derivative(NeuralNetworkInterpolator, order=2): (n, 1) -> (n,)"
 
 
 def test_derivative_is_a_snapshot():
