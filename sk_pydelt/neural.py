@@ -29,6 +29,12 @@ LEFT = 0.1, 0.99  # of the variance of y: less, and it came back; more, and it i
 class NeuralNetworkInterpolator(SobolevInterpolator):
     r"""A multilayer perceptron fitted to samples, with exact derivatives of any order.
 
+    >>> from sk_pydelt import NeuralNetworkInterpolator
+    >>> net = NeuralNetworkInterpolator((8,), solver="lm", random_state=0)
+    >>> net = net.fit([[0.0], [1], [2], [3], [4]], [0.0, 1, 4, 9, 16])
+    >>> net.differentiate(order=1)([[1.5]]).round(1)
+    array([3.])
+
     The net maps scaled features to scaled targets through dense layers,
 
     .. math:: h_0 = s_x(x), \quad h_l = \sigma(W_l h_{l-1} + b_l), \quad

@@ -118,6 +118,11 @@ def spline_values(spline: Any, X: np.ndarray) -> np.ndarray:
 class SplineInterpolator(ProbabilisticInterpolator):
     r"""Interpolating or smoothing spline of one or several features.
 
+    >>> from sk_pydelt import SplineInterpolator
+    >>> spline = SplineInterpolator(degree=5).fit([[0.0], [1], [2], [3], [4]], [0.0, 1, 4, 9, 16])
+    >>> spline.differentiate(order=1)([[1.5]]).round(3)
+    array([3.])
+
     Of all functions f of the scaled data it minimises
 
     .. math::

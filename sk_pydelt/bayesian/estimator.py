@@ -36,6 +36,13 @@ SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.pie
 class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterpolator):
     r"""Neural networks that find the noise, their own regularisation and their error bars.
 
+    >>> from sk_pydelt import BayesianNeuralNetworkInterpolator
+    >>> model = BayesianNeuralNetworkInterpolator(random_state=0)
+    >>> model = model.fit([[0.0], [1], [2], [3], [4]], [0.0, 1.1, 3.9, 9.1, 15.9])
+    >>> slope, std = model.differentiate(order=1)([[2.0]], return_std=True)
+    >>> print(f"{slope[0]:.2f} ± {std[0]:.2f}")
+    3.97 ± 0.04
+
     Each net :math:`f(x, w)` is fitted by evidence-regularised Levenberg–Marquardt: weights have
     Gaussian priors of precision :math:`\alpha_g`, one for each group (the first layer's weights of
     each feature, each further layer's, or where there are several features those that leave each
