@@ -261,7 +261,7 @@ def _mixture(step, jet, index) -> list[Component]:
 def _powers(step, jet):
     """Of each variable, the power of two by which it moves the scaled features by about one."""
     lines = step._enter(jet[:1]).parts[1:2] or [np.ones((jet.n_variables, 1, 1))]
-    return 1 - np.frexp(np.abs(lines[0]).max(axis=(1, 2)))[1]
+    return 1 - np.frexp(np.abs(lines[0]).max(axis=(1, 2), initial=0.0))[1]
 
 
 def _stretched(jet, powers):

@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "periodic": "chain* jets* scaling",
     "calculus*": "chain* checks jets* calculus* state",
     "estimator_checks": "calculus* chain* jets*",
+    "dask": "calculus* chain* checks state",
     "explained": "",
     "base": "calculus* chain* checks explained jets* periodic samples scaling state",
     "sobolev": "base chain* checks jets* periodic samples",
@@ -78,7 +79,8 @@ TOP_LEVEL_OWNERS = {
     "matplotlib": "",
     "pint": "",
     "xarray": "",
-    "dask": "",
+    "dask": "dask",
+    "distributed": "",
 }
 
 

@@ -52,7 +52,8 @@ def test_every_extra_is_imported_somewhere():
 def test_everything_that_the_package_imports_is_declared():
     extras = PROJECT["optional-dependencies"]
     declared = _names(PROJECT["dependencies"]) | _names(extras["tensorflow"])
-    declared |= _names(extras["plot"]) | {"pandas", "polars", "pytest", "sk-pydelt"}
+    declared |= _names(extras["plot"]) | _names(extras["dask"])
+    declared |= {"pandas", "polars", "pytest", "sk-pydelt"}
     known = {_module(name) for name in declared}
     assert not _imported(PACKAGE) - known - set(sys.stdlib_module_names)
 

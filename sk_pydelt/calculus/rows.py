@@ -18,7 +18,15 @@ from ..chain.rows_jet import RowsJet
 from ..checks import check_numbers, check_places, described
 from ..jets import Jet
 
-__all__ = ["Rows", "branches", "moved", "n_features", "require_fitted", "validate_rows"]
+__all__ = [
+    "Rows",
+    "branches",
+    "moved",
+    "n_features",
+    "require_fitted",
+    "validate_rows",
+    "without_rows",
+]
 
 
 @dataclass
@@ -29,7 +37,7 @@ class Rows:
     ----------
     values : array of shape (n, d)
         NaN in columns that hold no numbers.
-    source : frame or array of n rows and d columns
+    source : frame or array of n rows and d columns, None without rows
         As the model takes it.
     numeric : array of bool of shape (d,)
         Columns that hold numbers.
@@ -51,7 +59,8 @@ class Rows:
         lines = directions[:, rows] if directions.ndim == 3 else directions[:, None]
         lines = np.broadcast_to(lines, (len(directions), *values.shape))
         jet = Jet([values[None], lines][: order + 1], order, len(directions))
-        return RowsJet(jet, _safe_indexing(self.source, rows), moved(directions), self.numeric)
+        source = None if self.source is None else _safe_indexing(self.source, rows)
+        return RowsJet(jet, source, moved(directions), self.numeric)
 
 
 def moved(directions: np.ndarray) -> np.ndarray:
@@ -128,6 +137,12 @@ def validate_rows(model: BaseEstimator, X: ArrayLike | Rows) -> Rows:
         function(_safe_indexing(source, np.flatnonzero(incomplete)))  # raises where the model does
     as_given = (hasattr(source, "columns") and apart) or not numeric.all()
     return Rows(values, source if as_given else values, numeric)
+
+
+def without_rows(model: BaseEstimator, X: ArrayLike) -> Rows:
+    """The columns of X, checked, without its rows: what is computed of them shows the shape."""
+    rows = validate_rows(model, X)
+    return Rows(rows.values[:0], None, rows.numeric)
 
 
 def _check_width(model, values):
