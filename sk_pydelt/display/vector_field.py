@@ -195,7 +195,10 @@ class VectorFieldDisplay:
         self.image_ = self.ax_.pcolormesh(*self.grids, self.quantity.T, **options)
         hull = self.samples[ConvexHull(self.samples).vertices]
         self.image_.set_clip_path(Path(hull), self.ax_.transData)
-        self.colorbar_ = self.figure_.colorbar(self.image_, ax=self.ax_, label=self.labels[2])
+        as_high = {"fraction": 0.046, "pad": 0.04}  # as axes of equal scales
+        self.colorbar_ = self.figure_.colorbar(
+            self.image_, ax=self.ax_, label=self.labels[2], **as_high
+        )
         dots = {"ls": "", "marker": ".", "ms": 2, "color": "k", "alpha": 0.4}
         self.ax_.plot(*self.samples.T, **with_defaults(samples_kw, **dots))
         self.arrows_ = (self._quiver if style == "arrows" else self._streamlines)(arrows_kw)
