@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from math import ceil
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .backends import FitSpec, NetSpec, get_backend, refuse, require_memory_for
+from .backends import (
+    FitSpec,
+    NetSpec,
+    constant_loss,
+    get_backend,
+    refuse,
+    require_memory_for,
+)
 from .chain import warn_once
-from .explained import warn_user
+from .convergence import warn_of_epochs, warn_of_leaps
 from .jets import Jet
 from .jets.activations import ACTIVATIONS
 from .jets.perceptron import hidden_widths
@@ -20,10 +25,6 @@ from .samples import Samples
 from .sobolev import SobolevInterpolator
 
 __all__ = ["NeuralNetworkInterpolator"]
-
-LEAST_FALL = 0.01  # of the loss in the last tenth of the epochs, in variances of y: less is an end
-LEAP = 100.0  # times its first value: where Adam's loss rises to that, the net is thrown off
-LEFT = 0.1, 0.99  # of the variance of y: less, and it came back; more, and it is a constant
 
 
 class NeuralNetworkInterpolator(SobolevInterpolator):
@@ -40,7 +41,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
     .. math:: h_0 = s_x(x), \quad h_l = \sigma(W_l h_{l-1} + b_l), \quad
               f(x) = s_y^{-1}(W_L h_{L-1} + b_L),
 
-    and is fitted by the smallest mean squared error of the scaled targets. Derivatives pass
+    and is fitted by the smallest mean `loss` of the scaled targets. Derivatives pass
     through the net and both scalers by Taylor arithmetic, so they are exact to rounding and in
     the units of the data.
 
@@ -62,7 +63,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         Step size of "adam".
     epochs : int, default=1000
         Passes over the samples, at most. With "lbfgs" and "lm" a `ConvergenceWarning` says so where
-        the loss fell by more than 1 % of the variance of y in the last tenth of them.
+        the loss fell by more than 1 % of a constant's in the last tenth of them.
     batch_size : int, default=None
         Samples in a step; None is all of them.
     dropout_rate : float, default=0.0
@@ -72,8 +73,15 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         derivatives use the running mean and variance, which take no account of sample weights.
         A last batch of one row is added to the one before.
     alpha : float, default=0.0
-        L2 penalty: alpha times the sum of squared weights, without biases, is added to the mean
-        squared error.
+        L2 penalty: alpha times the sum of squared weights, without biases, is added to the loss.
+    loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
+        What is made small, as a mean over the scaled targets: squares; absolute values, so that
+        the net goes through medians; or what `sklearn.linear_model.HuberRegressor` minimises,
+        squares near zero and absolute values of wild samples. "lm" takes squares alone.
+    huber_epsilon : float, default=1.35
+        Where "huber" goes over from squares to absolute values, in standard deviations of the
+        residuals: these are estimated in each step, for each output, and for each of its known
+        derivatives, along with the net.
     omega_0 : float, default=30.0
         Frequency of the first layer where `activation` is "sine": the larger, the faster the
         oscillations over the scaled range that the net starts from (Sitzmann et al. 2020).
@@ -118,9 +126,9 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         The fitted net, on scaled data; with another backend, what that one holds.
     x_scaler_, y_scaler_ : transformer
     loss_curve_ : list of float
-        Loss at each epoch: mean squared error of the scaled targets, and penalty.
+        Mean `loss` of the scaled targets at each epoch, and penalty.
     validation_loss_curve_ : list of float or None
-        Mean squared error of the held-out samples at each epoch, with early stopping.
+        Mean `loss` of the held-out samples at each epoch, with early stopping.
     n_iter_ : int
         Number of epochs done.
     stop_reason_ : str
@@ -160,6 +168,8 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         "dropout_rate": [Interval(Real, 0, 1, closed="left")],
         "batch_norm": ["boolean"],
         "alpha": [Interval(Real, 0, 1e100, closed="both")],
+        "loss": [StrOptions({"squared_error", "absolute_error", "huber"})],
+        "huber_epsilon": [Interval(Real, 1, None, closed="left")],
         "omega_0": [Interval(Real, 0, None, closed="neither")],
         "early_stopping": ["boolean"],
         "validation_split": [Interval(Real, 0, 1, closed="neither")],
@@ -184,6 +194,8 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         dropout_rate: float = 0.0,
         batch_norm: bool = False,
         alpha: float = 0.0,
+        loss: str = "squared_error",
+        huber_epsilon: float = 1.35,
         omega_0: float = 30.0,
         early_stopping: bool = False,
         validation_split: float = 0.2,
@@ -208,6 +220,8 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.dropout_rate = dropout_rate
         self.batch_norm = batch_norm
         self.alpha = alpha
+        self.loss = loss
+        self.huber_epsilon = huber_epsilon
         self.omega_0 = omega_0
         self.early_stopping = early_stopping
         self.validation_split = validation_split
@@ -236,36 +250,17 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.validation_loss_curve_ = result.validation_loss_curve
         self.n_iter_ = len(self.loss_curve_)
         self.stop_reason_ = result.stop_reason
-        self._warn_of_epochs(samples.y)
-        self._warn_of_leaps(samples.y)
+        self._warn_of_training(fit, samples)
 
-    def _warn_of_epochs(self, y):
-        """Say so where L-BFGS or Levenberg–Marquardt would have gone on to a better fit."""
-        curve = self.validation_loss_curve_ or self.loss_curve_
-        ended = self.stop_reason_ not in (None, "epochs") or len(curve) < self.epochs
-        if self.solver == "adam" or ended or len(curve) < 2:
-            return
-        fall = curve[-1 - ceil(len(curve) / 10)] - curve[-1]
-        if fall > LEAST_FALL * np.nanvar(y, axis=0).mean() > 0:
-            warn_user(
-                f"epochs={self.epochs} are too few for solver={self.solver!r} to converge: in the "
-                f"last tenth of them the loss fell from {curve[-1] + fall:.2g} to {curve[-1]:.2g}. "
-                "Raise epochs; where y is noisy, with alpha or early_stopping=True.",
-                ConvergenceWarning,
-            )
-
-    def _warn_of_leaps(self, y):
-        """Say so where steps of Adam threw the net off, and it did not come back."""
-        curve, spread = self.loss_curve_, float(np.nanvar(y, axis=0).mean())
-        left = min(self.validation_loss_curve_ or curve[-1:])
-        leaps = self.solver == "adam" and max(curve) > LEAP * curve[0]
-        if leaps and LEFT[0] * spread < left < LEFT[1] * spread:
-            warn_user(
-                f"learning_rate={self.learning_rate:g} is too large: the loss rose from "
-                f"{curve[0]:.2g} to {max(curve):.2g} during the fit, and {left / spread:.0%} of "
-                "the variance of y is left. Lower it.",
-                ConvergenceWarning,
-            )
+    def _warn_of_training(self, fit, samples):
+        """Say so where more epochs would have given another net, or steps threw it off."""
+        constant = constant_loss(fit, samples, samples)
+        watched = self.validation_loss_curve_ or self.loss_curve_
+        if self.solver == "adam":
+            left = min(self.validation_loss_curve_ or self.loss_curve_[-1:])
+            warn_of_leaps(self.loss_curve_, left, constant, self.learning_rate)
+        elif self.stop_reason_ in (None, "epochs") and len(watched) == self.epochs:
+            warn_of_epochs(watched, constant, self.epochs, self.solver)
 
     def _advice(self) -> str:
         tries = ["activation='sine' with a frequency omega_0 where y oscillates"]
@@ -314,6 +309,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
             reason = "takes all samples in each step, of a net without chance"
             plain = {"batch_size": None, "dropout_rate": 0, "batch_norm": False}
             self._refuse("solver='lm'", reason, **plain)
+            self._refuse("solver='lm'", "minimises a sum of squares", loss="squared_error")
         if self.module is not None:
             reason = "brings its own layers"
             self._refuse("module=...", reason, dropout_rate=0, batch_norm=False)

@@ -18,7 +18,7 @@ ESTIMATOR = "base calculus* chain* explained jets* progress samples solvers*"
 
 BACKEND = (
     "jets* samples solvers* backends.contract backends.devices backends.features "
-    "backends.imports backends.least_squares backends.training progress"
+    "backends.imports backends.least_squares backends.losses backends.training progress"
 )
 
 # module: what it may import, itself never needs saying; (in brackets): only inside a function.
@@ -30,7 +30,9 @@ MAY_IMPORT = {
     "samples": "jets* noise",
     "state": "",
     "solvers*": "jets* solvers*",
-    "backends": "backends.contract backends.features backends.memory backends.registry",
+    "backends": (
+        "backends.contract backends.features backends.memory backends.registry backends.training"
+    ),
     "backends.__main__": "backends.registry",
     "backends.contract": "jets* samples",
     "backends.devices": "",
@@ -38,10 +40,11 @@ MAY_IMPORT = {
     "backends.memory": "backends.contract jets* samples solvers*",
     "backends.features": "backends.contract samples",
     "backends.least_squares": "jets* solvers*",
+    "backends.losses": "jets*",
     "backends.registry": (
         "backends.contract backends.features backends.pytorch backends.tensorflow samples"
     ),
-    "backends.training": "backends.contract samples",
+    "backends.training": "backends.contract backends.losses samples",
     "backends.pytorch*": f"{BACKEND} backends.pytorch*",
     "backends.tensorflow*": f"{BACKEND} backends.tensorflow*",
     "chain*": "jets* chain*",
@@ -51,11 +54,12 @@ MAY_IMPORT = {
     "estimator_checks": "calculus* chain* jets*",
     "dask": "calculus* chain* checks state",
     "explained": "",
+    "convergence": "explained",
     "base": "calculus* chain* checks explained jets* periodic samples scaling state",
     "sobolev": "base chain* checks jets* periodic samples",
     "components": "jets*",
     "probabilistic": "base calculus* chain* components jets* state",
-    "neural": f"{ESTIMATOR} backends sobolev",
+    "neural": f"{ESTIMATOR} backends convergence sobolev",
     "bayesian*": f"{ESTIMATOR} bayesian* checks components noise probabilistic sobolev",
     "spline": f"{ESTIMATOR} components probabilistic",
     "pydelt_names": "",

@@ -7,6 +7,7 @@ from .contract import Backend, FitResult, FitSpec, NetSpec
 from .features import FEATURES, Feature
 from .memory import require_memory_for
 from .registry import OURS, backend_names, feature_table, get_backend, refuse, register_backend
+from .training import constant_loss
 
 __all__ = [
     "FEATURES",
@@ -17,6 +18,7 @@ __all__ = [
     "FitSpec",
     "NetSpec",
     "backend_names",
+    "constant_loss",
     "feature_table",
     "get_backend",
     "refuse",

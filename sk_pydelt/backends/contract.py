@@ -65,6 +65,8 @@ class FitSpec:
     batch_size : int or None
         None is all samples.
     alpha : float
+    loss : {"squared_error", "absolute_error", "huber"}
+    huber_epsilon : float
     early_stopping : bool
     validation_split : float
     patience : int or None
@@ -79,6 +81,8 @@ class FitSpec:
     epochs: int = 1000
     batch_size: int | None = None
     alpha: float = 0.0
+    loss: str = "squared_error"
+    huber_epsilon: float = 1.35
     early_stopping: bool = False
     validation_split: float = 0.2
     patience: int | None = None
@@ -96,9 +100,9 @@ class FitResult:
     net : object
         Whatever the backend predicts with. It becomes `net_`, and must survive pickle.
     loss_curve : list of float
-        Loss at each epoch done: mean squared error of the scaled targets, and penalty.
+        Loss at each epoch done: mean `loss` of the scaled targets, and penalty.
     validation_loss_curve : list of float or None
-        Mean squared error of the held-out samples, with early stopping.
+        Mean `loss` of the held-out samples, with early stopping.
     stop_reason : str or None
         Why training ended, None where the backend does not say.
     """

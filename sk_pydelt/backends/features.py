@@ -78,6 +78,11 @@ FEATURES = {
         ),
         Feature("alpha", "L2 penalty (`alpha`)", lambda net, fit, _: fit.alpha > 0),
         Feature(
+            "loss",
+            "absolute and Huber's error (`loss`)",
+            lambda net, fit, _: fit.loss != "squared_error",
+        ),
+        Feature(
             "early_stopping",
             "`early_stopping`, best weights restored",
             lambda net, fit, _: fit.early_stopping,

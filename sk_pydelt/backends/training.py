@@ -13,11 +13,13 @@ from sklearn.utils import check_random_state
 
 from ..samples import Samples
 from .contract import FitSpec, NetSpec
+from .losses import Loss
 
 __all__ = [
     "SEEDS",
     "Patience",
     "batch_size",
+    "constant_loss",
     "draw_seed",
     "end_early",
     "out_of_memory",
@@ -108,17 +110,17 @@ def patience(fit: FitSpec, batch_size: int, train: Samples, valid: Samples) -> P
         return Patience(PATIENT_EPOCHS[1])
     n_steps = ceil(len(train) / batch_size)
     epochs = max(PATIENT_EPOCHS[0], ceil(PATIENT_STEPS / n_steps))
-    return Patience(epochs, UNEXPLAINED * _loss_of_means(train, valid))
+    return Patience(epochs, UNEXPLAINED * constant_loss(fit, train, valid))
 
 
-def _loss_of_means(train, valid):
+def constant_loss(fit: FitSpec, train: Samples, valid: Samples) -> float:
     """Loss on held-out samples of each output's mean, with slopes of zero."""
     n_outputs, (weight, held_out) = train.y.shape[1], map(_loss_weights, (train, valid))
     constant = np.zeros(train.targets.shape[1])
     weight = weight[:, :n_outputs]
     total = (weight * train.known).sum(axis=0)
     constant[:n_outputs] = (weight * train.values).sum(axis=0) / np.where(total, total, 1.0)
-    return float(np.mean(held_out * (valid.targets - constant) ** 2))
+    return float(Loss(fit.loss, fit.huber_epsilon)(valid.targets - constant, held_out))
 
 
 def _loss_weights(samples):

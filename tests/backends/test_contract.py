@@ -43,6 +43,7 @@ ASKS = {
     "dy": ({}, {"dy": 2 * X}),
     "y=nan": ({}, {"y": np.column_stack([Y, np.where(Y > 0.5, np.nan, Y)])}),
     "alpha": ({"alpha": 0.01}, {}),
+    "loss": ({"loss": "huber"}, {}),
     "early_stopping": ({"early_stopping": True}, {}),
     "dtype='float32'": ({"dtype": "float32"}, {}),
     "device": ({"device": "cuda"}, {}),
@@ -134,7 +135,7 @@ def test_every_parameter_of_the_net_is_in_the_table():
     """But those that say the size of things, or are the same for any backend."""
     covered = {FEATURES[feature].parameter for feature in ASKS} - {"sample_weight", "dy", "y"}
     plain = {"learning_rate", "epochs", "omega_0", "x_scaler", "y_scaler"}
-    plain |= {"validation_split", "patience", "tol", "backend"}
+    plain |= {"huber_epsilon", "validation_split", "patience", "tol", "backend"}
     assert set(ASKS) == set(FEATURES)
     assert covered | plain == set(NeuralNetworkInterpolator().get_params())
 

@@ -6,9 +6,11 @@ from typing import Any
 import torch
 
 from ..contract import FitSpec
+from ..losses import Loss
 from ..training import Patience
 from .batches import Batches
 from .callbacks import callbacks
+from .criterion import Criterion
 from .generator import SeededGenerator
 from .net_kind import NetKind
 from .optimizers import SOLVERS
@@ -53,6 +55,8 @@ class Recipe:
             kind=kind,
             recipe=self,
             optimizer=solver.optimizer,
+            criterion=Criterion,
+            criterion__loss=Loss(self.fit.loss, self.fit.huber_epsilon),
             alpha=self.fit.alpha,
             max_epochs=self.fit.epochs,
             batch_size=self.batch_size,

@@ -134,11 +134,10 @@ class SkorchNet(NeuralNetRegressor):
     def get_loss(
         self, y_pred: torch.Tensor, y_true: Any, X: Any = None, training: bool = False
     ) -> torch.Tensor:
-        """Mean squared error of y_true = y or (y, weight), and the penalty in training."""
+        """Mean loss of y_true = y or (y, weight), and the penalty in training."""
         y, weight = y_true if isinstance(y_true, tuple) else (y_true, None)
         require_shape(y_pred, *y.shape)
-        weighted = weight is not None
-        loss = (weight * (y_pred - y) ** 2).mean() if weighted else self.criterion_(y_pred, y)
+        loss = self.criterion_(y_pred, y, weight)
         if training and self.alpha:
             matrices = [p for p in self.module_.parameters() if p.ndim > 1]
             loss = loss + self.alpha * sum((p**2).sum() for p in matrices)

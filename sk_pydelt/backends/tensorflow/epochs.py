@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...progress import ProgressBar
+from ..losses import Loss
 from ..training import require_finite
 from .framework import tf
+from .losses import mean_loss
 from .perceptron_graph import PerceptronGraph
 
 __all__ = [
@@ -98,10 +100,12 @@ class Epochs:
     function : callable
         ``function(params, stats, rows, settings, seed, training)`` gives what is compared with
         the y of these `Data`, the new running statistics, and what is to be added to the loss.
+    loss : Loss
     mini_batches, early_stopping, penalised : bool
     """
 
     function: Callable
+    loss: Loss
     mini_batches: bool
     early_stopping: bool
     penalised: bool
@@ -146,7 +150,7 @@ class Epochs:
             prediction, stats, loss = self.function(
                 state.params, state.stats, rows, settings, seed, training=True
             )
-            loss += tf.reduce_mean(rows.weight * (prediction - rows.y) ** 2)
+            loss += mean_loss(self.loss, prediction - rows.y, rows.weight)
             if self.penalised:
                 squares = zip(settings.penalised, state.params)
                 loss += settings.alpha * sum(
@@ -179,7 +183,7 @@ class Epochs:
         prediction, *_ = self.function(
             state.params, state.stats, valid, settings, seed, training=False
         )
-        loss = tf.reduce_mean(valid.weight * (prediction - valid.y) ** 2)
+        loss = mean_loss(self.loss, prediction - valid.y, valid.weight)
         score = tf.cast(loss, tf.float64)
         best, better = score < state.lowest, score < state.threshold
         waits = tf.minimum(score, state.lowest) >= settings.level
@@ -217,9 +221,7 @@ def _adam(state, gradients, learning_rate):
 
 
 @lru_cache(maxsize=64)
-def compiled_perceptron(
-    graph: PerceptronGraph, dtype: str, device: str, **form: bool
-) -> "Compiled":
+def compiled_perceptron(graph: PerceptronGraph, dtype: str, device: str, **form: Any) -> "Compiled":
     """The graph that trains multilayer perceptrons of one build, whatever their sizes.
 
     Kept, so that it is traced once in a process and not in each fit.
@@ -252,7 +254,7 @@ def compiled_perceptron(
         return Compiled(Epochs(graph, **form), signature)
 
 
-def compiled_model(function: Callable, arguments: tuple, **form: bool) -> "Compiled":
+def compiled_model(function: Callable, arguments: tuple, **form: Any) -> "Compiled":
     """The graph that trains one function, for arguments of the very shapes given."""
     specs = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), arguments)
     return Compiled(Epochs(function, **form), specs)

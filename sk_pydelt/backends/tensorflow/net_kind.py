@@ -71,7 +71,7 @@ class NetKind(ABC):
         """The model's weights, for its graph."""
 
     @abstractmethod
-    def compiled(self, model: keras.Model, arguments: tuple, **form: bool) -> "Compiled":
+    def compiled(self, model: keras.Model, arguments: tuple, **form: Any) -> "Compiled":
         """The graph that trains the model on arguments such as these.
 
         Parameters
@@ -79,8 +79,8 @@ class NetKind(ABC):
         model : keras.Model
         arguments : tuple
             Those of `sk_pydelt.backends.tensorflow.epochs.Epochs`.
-        **form : bool
-            ``mini_batches``, ``early_stopping`` and ``penalised``.
+        **form : Any
+            ``loss``, ``mini_batches``, ``early_stopping`` and ``penalised``.
         """
 
     @abstractmethod

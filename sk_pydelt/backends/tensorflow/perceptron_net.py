@@ -56,7 +56,7 @@ class PerceptronNet(NetKind):
             running_sizes=running_sizes,
         )
 
-    def compiled(self, model: keras.Model, arguments: tuple, **form: bool) -> Compiled:
+    def compiled(self, model: keras.Model, arguments: tuple, **form: Any) -> Compiled:
         data = arguments[2]
         graph = PerceptronGraph(
             n_layers=len(self.spec.hidden_layers) + 1,

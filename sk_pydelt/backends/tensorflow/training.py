@@ -7,6 +7,7 @@ import numpy as np
 
 from ...samples import Samples
 from ..contract import FitSpec
+from ..losses import Loss
 from ..training import Patience, end_early, patience, require_finite
 from .epochs import Data, Settings, TrainingRun, initial_state, train
 from .framework import keras, tf
@@ -74,6 +75,7 @@ class Training:
         settings = self._settings(len(data.X), weights, stop)
         arguments = state, tf.constant(0, tf.int32), data, valid, settings
         form = {
+            "loss": Loss(self.fit.loss, self.fit.huber_epsilon),
             "mini_batches": len(settings.edges) > 2,
             "early_stopping": self.fit.early_stopping,
             "penalised": self.fit.alpha > 0,

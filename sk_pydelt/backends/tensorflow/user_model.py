@@ -87,7 +87,7 @@ class UserModel(NetKind):
         penalised = tuple(tf.fill(p.shape, tf.cast(p.shape.rank > 1, p.dtype)) for p in params)
         return Weights(params, stats, penalised)
 
-    def compiled(self, model: keras.Model, arguments: tuple, **form: bool) -> Compiled:
+    def compiled(self, model: keras.Model, arguments: tuple, **form: Any) -> Compiled:
         return compiled_model(_ModelGraph(model), arguments, **form)
 
     def weight_function(self, model: keras.Model) -> ModelFunction:
