@@ -134,7 +134,7 @@ def test_what_no_backend_has_is_refused_without_a_name():
 def test_every_parameter_of_the_net_is_in_the_table():
     """But those that say the size of things, or are the same for any backend."""
     covered = {FEATURES[feature].parameter for feature in ASKS} - {"sample_weight", "dy", "y"}
-    plain = {"learning_rate", "epochs", "omega_0", "x_scaler", "y_scaler"}
+    plain = {"learning_rate", "epochs", "omega_0", "period", "x_scaler", "y_scaler"}
     plain |= {"huber_epsilon", "validation_split", "patience", "tol", "backend"}
     assert set(ASKS) == set(FEATURES)
     assert covered | plain == set(NeuralNetworkInterpolator().get_params())
@@ -162,7 +162,7 @@ def test_specifications_have_the_parameters_and_defaults_of_the_estimator():
     sizes = {"n_features", "n_outputs"}
     defaults = {f.name: f.default for f in specified if f.name not in sizes}
     assert defaults == {name: parameters[name] for name in defaults}
-    assert set(parameters) - set(defaults) == {"x_scaler", "y_scaler", "backend"}
+    assert set(parameters) - set(defaults) == {"period", "x_scaler", "y_scaler", "backend"}
 
 
 def test_a_name_that_is_not_registered_is_refused_with_those_that_are():
