@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .jets import Jet
-from .noise import UNKNOWN, Noise
+from .noise import NORMAL, Noise
 
 __all__ = ["Samples", "Slopes"]
 
@@ -80,7 +80,7 @@ class Samples:
     weight : array of shape (n,), positive; or None
         What each row counts; None is 1 for all.
     slopes : Slopes or None
-    noise : Noise, default=UNKNOWN
+    noise : Noise, default=NORMAL
         What is known of it.
     """
 
@@ -88,7 +88,7 @@ class Samples:
     y: np.ndarray
     weight: np.ndarray | None = None
     slopes: Slopes | None = None
-    noise: Noise = UNKNOWN
+    noise: Noise = NORMAL
 
     def __len__(self) -> int:
         return len(self.X)

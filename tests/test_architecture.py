@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "checks": "",
     "progress": "",
     "jets*": "jets*",
-    "noise": "",
+    "noise": "solvers.student",
     "samples": "jets* noise",
     "state": "",
     "solvers*": "jets* solvers*",

@@ -31,6 +31,8 @@ CHECKED = [
     NeuralNetworkInterpolator((4,), solver="lm", epochs=15),
     NeuralNetworkInterpolator((4,), solver="lm", epochs=15, period={0: 100.0}),
     BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=20),
+    BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=20, noise="student"),
+    BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=20, noise_std=0.1),
     SplineInterpolator(),
     SplineInterpolator(smoothing=0.0),
 ]

@@ -1,7 +1,7 @@
 """A net that is fitted to samples by evidence, and judged by others."""
 
 from copy import copy
-from math import ceil, pi
+from math import ceil
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ..samples import Samples
 from ..solvers.evidence import evidence_steps, is_exact
 from ..solvers.held_out import held_out_densities
 from ..solvers.laplace import EvidenceFit, whitened_svd
+from ..solvers.student import log_density
 from ..solvers.threads import one_blas_thread
 from .frequency import main_frequency
 from .polynomial import DEGREES, PolynomialNet
@@ -117,7 +118,8 @@ class Candidate:
             noise = 1 / self._precisions(samples)  # infinite where nothing is known
             root = forward.jacobian().dense() @ posterior.factor
             variance = np.einsum("nr,nr->n", root, root).reshape(y.shape) + noise
-            density = -0.5 * ((y - forward.columns()) ** 2 / variance + np.log(2 * pi * variance))
+            density = log_density((y - forward.columns()) ** 2 / variance, self.problem.tails.dof)
+            density -= 0.5 * np.log(variance)
         return np.where(np.isfinite(noise), density, 0.0).sum(axis=1)
 
     def _precisions(self, samples):
@@ -176,7 +178,8 @@ class Candidate:
 
         residuals = (residuals if square else targets - residuals).reshape(self.problem.y.shape)
         known = self.problem.row_scale > 0
-        return held_out_densities(precision, residuals, self.fit.beta, known=known)
+        noise = {"trust": self.problem.tails.trust, "dof": self.problem.tails.dof}
+        return held_out_densities(precision, residuals, self.fit.beta, known=known, **noise)
 
     def _whitened_rows(self, basis):
         """Targets of the linearised net, (n m,), and the Jacobian times a basis, (n m, r)."""
@@ -194,7 +197,8 @@ class Candidate:
     def posterior(self) -> Posterior:
         """What is left of the candidate for predictions."""
         problem, fit = self.problem, self.fit
-        return Posterior(problem.net, problem.samples, fit.w, fit.alpha, fit.beta)
+        tails = None if problem.samples.noise.is_normal else problem.tails
+        return Posterior(problem.net, problem.samples, fit.w, fit.alpha, fit.beta, tails)
 
 
 def _net(samples, hidden_layers, activation):

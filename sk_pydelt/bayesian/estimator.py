@@ -95,6 +95,13 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         outputs, (m,) is one for each output. A `y_scaler` that is not linear passes it on by its
         rate at each sample. A `sample_weight` still counts copies of a row, each of them measured
         with this noise.
+    noise : {"gaussian", "student"}, default="gaussian"
+        "student" is for data with outliers: noise by Student's t distribution, a mixture of normal
+        ones of all sizes. How much each sample is trusted is re-estimated with the precisions; nets
+        are judged by t densities. The same is assumed of the known derivatives `dy`.
+    noise_dof : float or None, default=None
+        Degrees of freedom of Student's t; few for many and wild outliers. None: estimated for each
+        output, from 3 to 1000, where the noise is normal.
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
         None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. The standard
         deviation needs a `y_scaler` that scales and shifts each output alone.
@@ -116,8 +123,10 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     ----------
     noise_std_ : float, or array of shape (m,) where y was 2-D
         Standard deviation of the noise, in units of y: estimated, or of a `noise_std` for each
-        sample the root mean square. NaN where `y_scaler` does more than scale and shift each output
-        alone.
+        sample the root mean square; of Student's t the scale, that of the samples that are no
+        outliers. NaN where `y_scaler` does more than scale and shift each output alone.
+    noise_dof_ : float, or array of shape (m,) where y was 2-D; or None
+        Degrees of freedom of the noise in the best net; None where it is Gaussian.
     dy_noise_std_ : array of shape (d,), or (m, d) where y was 2-D; or None
         The same of the known derivatives `dy`, in their units, where there were any.
     alpha_ : array of shape (n_groups,)
@@ -183,6 +192,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "time_budget": [None, Interval(Real, 0, None, closed="left")],
+        "noise": [StrOptions({"gaussian", "student"})],
+        "noise_dof": [None, Interval(Real, 0, None, closed="neither")],
         "noise_std": [None, Interval(Real, 0, None, closed="neither"), "array-like"],
         "n_jobs": [None, Integral],
         "verbose": ["boolean"],
@@ -204,6 +215,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         verbose: bool = False,
         period: dict[str | int, float] | None = None,
         noise_std: ArrayLike | None = None,
+        noise: str = "gaussian",
+        noise_dof: float | None = None,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -218,13 +231,22 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.verbose = verbose
         self.period = period
         self.noise_std = noise_std
+        self.noise = noise
+        self.noise_dof = noise_dof
 
     def _informed(self, samples, y, kept):
-        if self.noise_std is None:
-            return samples
-        n = len(kept) if isinstance(kept, np.ndarray) else len(y)
-        std = check_noise_std(self.noise_std, n, y.shape[1], self._y_ndim)[kept]
-        return replace(samples, noise=Noise(scaled_noise_std(std, y, self.y_scaler_)))
+        if self.noise == "gaussian" and self.noise_dof is not None:
+            raise ValueError(
+                f"noise_dof={self.noise_dof} is of noise='student', but noise='gaussian': set "
+                "noise='student', or leave noise_dof at None."
+            )
+        std = None
+        if self.noise_std is not None:
+            n = len(kept) if isinstance(kept, np.ndarray) else len(y)
+            std = check_noise_std(self.noise_std, n, y.shape[1], self._y_ndim)[kept]
+            std = scaled_noise_std(std, y, self.y_scaler_)
+        free = self.noise == "student" and self.noise_dof is None
+        return replace(samples, noise=Noise(std, self.noise_dof or np.inf, free))
 
     @property
     def candidates_(self) -> CandidateTable:
@@ -277,6 +299,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         """Standard deviations of the noise: of scaled targets, of slopes in units of `dy`."""
         variance = sum(w / net.fit.beta for net, w in nets)
         self._noise, *rates = np.sqrt(variance).reshape(-1, n_outputs)
+        dof = nets[0][0].problem.tails.dof[:n_outputs]
+        self.noise_dof_ = None if self.noise == "gaussian" else self._each_output(dof)
         self.dy_noise_std_ = None
         if slopes is not None:
             known = np.where(slopes.known.any(axis=0), 1.0, np.nan)

@@ -10,6 +10,7 @@ from ..samples import Samples
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
 from .problem import Net, NetProblem
+from .tails import Tails
 
 __all__ = ["Posterior"]
 
@@ -31,6 +32,8 @@ class Posterior:
     w : array of shape (P,)
     alpha : array of shape (n_groups,)
     beta : array of shape (n_targets,)
+    tails : Tails or None
+        What the fit has found of outliers; None where noise is normal.
     """
 
     net: Net
@@ -38,6 +41,7 @@ class Posterior:
     w: np.ndarray
     alpha: np.ndarray
     beta: np.ndarray
+    tails: Tails | None
 
     def __deepcopy__(self, memo: dict) -> "Posterior":
         return self  # nothing in it changes
@@ -52,8 +56,9 @@ class Posterior:
     @cached_property
     def factor(self) -> "CovarianceFactor":
         """A square root of the weights' covariance."""
-        problem = NetProblem(self.net, self.samples)
-        fit = EvidenceFit(problem.at(self.w), self.alpha, self.beta)
+        problem = NetProblem(self.net, self.samples, self.tails)
+        beta = self.beta * problem.tails.information
+        fit = EvidenceFit(problem.at(self.w), self.alpha, beta)
         with one_blas_thread(problem.work):
             _, s, V = whitened_svd(problem, fit)
         return CovarianceFactor(self.alpha[problem.groups] ** -0.5, np.ascontiguousarray(V), s)

@@ -1,8 +1,10 @@
 """A perceptron and its samples as an evidence problem: groups of weights, systems, row blocks."""
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
@@ -14,7 +16,9 @@ from ..samples import Samples
 from ..solvers.equations import MAX_SIDE
 from ..solvers.laplace import EvidenceFit, EvidencePoint, EvidenceProblem
 from ..solvers.memory import least_squares_bytes, require_memory
+from ..solvers.student import log_density
 from .polynomial import PolynomialNet
+from .tails import Tails
 
 __all__ = ["Net", "NetPoint", "NetProblem"]
 
@@ -55,15 +59,16 @@ class NetProblem(EvidenceProblem):
     ----------
     net : Perceptron or PolynomialNet
     samples : Samples
+    tails : Tails, default=None
+        What is known of outliers; None is nothing.
     """
 
-    def __init__(self, net: Net, samples: Samples) -> None:
+    def __init__(self, net: Net, samples: Samples, tails: Tails | None = None) -> None:
         self.net, self.samples = net, samples
-        self.y, counts, shares = samples.targets, samples.counts, samples.noise_shares
-        self.row_scale, self.counts = np.sqrt(counts * shares), counts.sum(axis=0)
-        self.known_precision = samples.noise_precision
-        self.log_shares = 0.5 * (counts * np.log(shares)).sum()
-        self.squares = (counts * shares * self.y**2).sum(axis=0)
+        self.y, self.known_precision = samples.targets, samples.noise_precision
+        self.copies, self.shares = samples.counts, samples.noise_shares
+        self.counts = self.copies.sum(axis=0)
+        self._weigh(tails or Tails.none(self.y.shape))
         m, copies = samples.y.shape[1], 1 + samples.n_directions
         tied = samples.slopes is not None and samples.slopes.weight is not None
         self.pool = np.kron(np.ones((copies, copies)) if tied else np.eye(copies), np.eye(m))
@@ -77,6 +82,12 @@ class NetProblem(EvidenceProblem):
         self.classes = _one_hot(classes) if samples.slopes is None else self.membership
         self.ceilings = np.full(len(self.membership), np.inf)
         self.ceilings[-1] = 1.0  # the level of an output is never known before it is seen
+
+    def _weigh(self, tails):
+        """Let each entry of the targets count as much as it is trusted."""
+        self.tails = tails
+        self.row_scale = np.sqrt(self.copies * self.shares * tails.trust)
+        self.squares = (self.row_scale**2 * self.y**2).sum(axis=0)
 
     def _check_size(self):
         side = self.y.size if self.dual else self.net.n_weights
@@ -103,7 +114,7 @@ class NetProblem(EvidenceProblem):
         return [jet[rows] for rows in row_slices(len(self.y), self.block_rows)]
 
     def __reduce__(self) -> tuple:
-        return NetProblem, (self.net, self.samples)
+        return NetProblem, (self.net, self.samples, self.tails)
 
     def at(self, w: np.ndarray) -> "NetPoint":
         """The problem at the weights w (P,)."""
@@ -111,12 +122,22 @@ class NetProblem(EvidenceProblem):
 
     def log_likelihood(self, fit: EvidenceFit) -> float:
         """Log density of the targets at the weights of a fit."""
-        return super().log_likelihood(fit) + self.log_shares
+        density = log_density(self._squares(fit), self.tails.dof)
+        return float((self.copies * (density + 0.5 * np.log(fit.beta * self.shares))).sum())
 
     def informed(self, fit: EvidenceFit) -> EvidenceFit:
-        """A fit whose noise was estimated, with what is known of it in place."""
-        known = self.known_precision
-        return replace(fit, beta=np.where(np.isnan(known), fit.beta, known))
+        """A fit whose noise was estimated, with what is known of it and of outliers in place."""
+        known, noise = self.known_precision, self.samples.noise
+        fit = replace(fit, beta=np.where(np.isnan(known), fit.beta, known))
+        if noise.is_normal:
+            return fit
+        other, point = copy(self), cast(NetPoint, fit.point)
+        other._weigh(Tails.of(noise, self._squares(fit), self.copies))
+        return replace(fit, point=point.of(other))
+
+    def _squares(self, fit):
+        """Squared errors in units of the noise of each entry: (n, m)."""
+        return fit.beta * self.shares * fit.point.errors**2
 
     @property
     def work(self) -> int:
@@ -145,6 +166,11 @@ class NetPoint(EvidencePoint):
     ----------
     problem : NetProblem
     w : array of shape (P,)
+
+    Attributes
+    ----------
+    errors : array of shape (n, m)
+        Of the outputs.
     """
 
     def __init__(self, problem: NetProblem, w: np.ndarray) -> None:
@@ -153,11 +179,19 @@ class NetPoint(EvidencePoint):
         passes = [problem.net.forward(w, part) for part in parts] if len(parts) == 1 else None
         columns = [f.columns() for f in passes or (problem.net.forward(w, p) for p in parts)]
         values = columns[0] if len(columns) == 1 else np.concatenate(columns)
-        self.residuals = problem.row_scale * (values - problem.y)
+        self.errors = values - problem.y
+        self.residuals = problem.row_scale * self.errors
         self._passes = passes
 
     def __reduce__(self) -> tuple:
         return NetPoint, (self.problem, self.w)
+
+    def of(self, problem: NetProblem) -> "NetPoint":
+        """The same weights of a problem that differs in how much entries are trusted."""
+        other = copy(self)
+        other.problem, other.residuals = problem, problem.row_scale * self.errors
+        other.__dict__.pop("_whole", None)
+        return other
 
     def jacobian(self) -> Jacobian:
         """Of the residuals by the weights, row by row: (n m, P)."""

@@ -1,9 +1,10 @@
 """How well a linearised model predicts samples that it is fitted without."""
 
 from collections.abc import Callable
-from math import pi
 
 import numpy as np
+
+from .student import log_density
 
 __all__ = ["held_out_densities"]
 
@@ -15,6 +16,8 @@ def held_out_densities(
     fold_size: int = 3,
     n_repeats: int = 3,
     known: np.ndarray | bool = True,
+    trust: np.ndarray | float = 1.0,
+    dof: np.ndarray | float = np.inf,
 ) -> np.ndarray:
     r"""Log predictive density of each sample by the linearised net fitted without its fold.
 
@@ -36,6 +39,11 @@ def held_out_densities(
         Partitions into folds, always the same, over which densities are averaged.
     known : array of bool of shape (n, m), default=True
         Entries that count.
+    trust : array of shape (n, m), default=1.0
+        Variance of the noise of samples not seen, in whitened units.
+    dof : array of shape (m,), default=inf
+        Degrees of freedom of the noise, as of Student's t. What the net does not know of a place
+        is added to its squared scale.
 
     Returns
     -------
@@ -43,6 +51,7 @@ def held_out_densities(
         Summed over the outputs.
     """
     n, m = residuals.shape
+    trust = np.broadcast_to(trust, (n, m))
     rng, total = np.random.RandomState(0), np.zeros((n, m))
     for _ in range(n_repeats):
         for fold in np.array_split(rng.permutation(n), -(-n // fold_size)):
@@ -51,7 +60,7 @@ def held_out_densities(
             Q[np.diag_indices_from(Q)] += 1e-15
             covariance = np.linalg.inv(Q)
             errors = covariance @ residuals[fold].ravel()
-            spread = np.maximum(covariance.diagonal(), 1.0)
-            density = -0.5 * (errors**2 / spread + np.log(2 * pi * spread))
-            total[fold] += density.reshape(-1, m)
+            spread = np.maximum(covariance.diagonal(), 1.0) - 1 + trust[fold].ravel()
+            density = log_density((errors**2 / spread).reshape(-1, m), dof)
+            total[fold] += density - 0.5 * np.log(spread.reshape(-1, m))
     return np.where(known, total / n_repeats + 0.5 * np.log(beta), 0.0).sum(axis=1)
