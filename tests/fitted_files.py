@@ -46,6 +46,7 @@ OTHERS = {
     "drop-in spline of FITPACK": interpolation.SplineInterpolator(smoothing=0.1),
     "Bayesian net": BAYESIAN,
     "Bayesian net, known slopes": BAYESIAN,
+    "Bayesian net, outliers": clone(BAYESIAN).set_params(noise="student"),
     "Bayesian net and polynomials, of a line": BayesianNeuralNetworkInterpolator(
         n_init=1, max_iter=10, random_state=0
     ),

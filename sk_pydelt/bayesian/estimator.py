@@ -63,6 +63,11 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     likelihood. The variance of the average is that of the mixture: the mean of Laplace's variances,
     and the spread of the nets. A polynomial that is among them needs no net beside it.
 
+    With ``noise="student"`` the noise of a sample is a mixture of normal ones, Student's t of ν
+    degrees of freedom: in the re-estimation, and in H, an error z in units of the scale
+    :math:`\beta^{-1/2}` counts :math:`(\nu + 1) / (\nu + z^2)` (Lange, Little & Taylor 1989), in
+    H times the information :math:`(\nu + 1) / (\nu + 3)` that such an error has.
+
     On curves, the first layers of two starts in three are as steep as the data's main frequency
     asks for, and their units bend within the range of the data (Nguyen & Widrow 1990); where it is
     above that of all sine nets, every other unit of their first layers begins about it. A fit that
@@ -100,8 +105,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         ones of all sizes. How much each sample is trusted is re-estimated with the precisions; nets
         are judged by t densities. The same is assumed of the known derivatives `dy`.
     noise_dof : float or None, default=None
-        Degrees of freedom of Student's t; few for many and wild outliers. None: estimated for each
-        output, from 3 to 1000, where the noise is normal.
+        Degrees of freedom of Student's t, for `noise="student"`. None: estimated for each output,
+        from 3 to 1000, which is as good as normal. Give 1 or 2 where more than one sample in seven
+        is wild.
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
         None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. The standard
         deviation needs a `y_scaler` that scales and shifts each output alone.
@@ -163,6 +169,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     D. J. C. MacKay, Bayesian interpolation, Neural Comput. 4 (1992) 415.
     F. D. Foresee, M. T. Hagan, Gauss-Newton approximation to Bayesian learning, ICNN 1997.
     D. Nguyen, B. Widrow, Improving the learning speed of 2-layer neural networks, IJCNN 1990.
+    K. L. Lange, R. J. A. Little, J. M. G. Taylor, Robust statistical modeling using the t
+    distribution, JASA 84 (1989) 881.
     R. M. Neal, Bayesian Learning for Neural Networks, Springer 1996 (priors of each unit).
     O. Maron, A. W. Moore, Hoeffding races, NIPS 1994.
     K. Jamieson, A. Talwalkar, Non-stochastic best arm identification and hyperparameter
