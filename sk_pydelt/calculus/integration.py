@@ -75,8 +75,9 @@ def integrate(
     b : float or array-like of shape (k,)
         Upper limit or limits; may lie below `a`.
     tol : float, default=1e-9
-        Largest error, as a fraction of |b - a| times the largest |f| on a grid between the limits
-        (for several outputs, of the largest output). Where rounding alone scatters the values of f
+        Largest error, as a fraction of ``|b - a|`` times the largest ``|f|`` on a grid between the
+        limits
+        (for several outputs, of the largest output). Where rounding alone scatters values of f
         by more than that, as in a net of dtype float32 or in the derivative of a constant, the
         error is as small as the scatter allows.
     return_std : bool, default=False

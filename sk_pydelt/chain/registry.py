@@ -87,6 +87,7 @@ def _open_table(default):
 
     dispatch.register = rules.register
     dispatch.dispatch = rules.dispatch
+    dispatch.registry = rules.registry
     return dispatch
 
 

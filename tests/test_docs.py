@@ -1,0 +1,47 @@
+"""The code of the pages of docs/ runs as it stands, the blocks of each page in one session."""
+
+import doctest
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = {path.stem: path for path in sorted(DOCS.glob("*.md"))}
+OWN_TEST = {"dask", "extending"}  # test_dask_docs.py, test_extending.py
+OPTIONAL = {"numdifftools", "pynumdiff"}  # of the extra "docs"
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def blocks(page):
+    """The code of each block of Python, and the line before it."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    for found in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        yield found[1], text[: found.start()].count("\n") + 1
+
+
+def run(code, line, page, session):
+    """Run a block; one of a prompt must show what the page shows."""
+    if not code.startswith(">>>"):
+        return exec(compile("\n" * line + code, PAGES[page], "exec"), session)
+    test = doctest.DocTestParser().get_doctest(code, session, page, str(PAGES[page]), line)
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    failures = []
+    runner.run(test, out=failures.append, clear_globs=False)
+    session.update(test.globs)
+    assert not runner.failures, "".join(failures)
+
+
+@pytest.mark.filterwarnings("error", "ignore:tvrdiff:UserWarning")  # of PyNumDiff, at import
+@pytest.mark.parametrize("page", [p for p in PAGES if any(blocks(p)) and p not in OWN_TEST])
+def test_code_of_the_page(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    session = {"__name__": page}
+    for code, line in blocks(page):
+        try:
+            run(code, line, page, session)
+        except ModuleNotFoundError as missing:
+            if missing.name not in OPTIONAL:
+                raise
+    plt.close("all")
