@@ -1,8 +1,8 @@
 """What every interpolator shares: validation, scaling, shapes and the methods of calculus."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Literal, Self, TypeVar, overload
+from collections.abc import Callable
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,9 +12,10 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import calculus
+from .calculus.prediction import has_rules, predicted
 from .calculus.reach import require_numbers, without_overflow_warnings
-from .chain import predicts_1d, propagate, propagate_inverse
+from .calculus.rows import validate_rows
+from .chain import any_array, home, predicts_1d, propagate, propagate_inverse, through_numpy
 from .checks import (
     check_measured,
     check_numbers,
@@ -25,13 +26,15 @@ from .checks import (
 )
 from .explained import measured_r2, warn_of_constants, warn_user
 from .jets import Jet
-from .jets.blocks import map_row_blocks
+from .jets.blocks import Home, map_row_blocks
+from .methods import DifferentiableMixin
 from .periodic import PeriodicScaler, wrapped
 from .samples import Samples
 from .scaling import apply, fit_scaler, varies
 from .state import ChangesAtOnce, fits_at_once, reads_one_state
+from .tensors import in_numpy, is_tensor, refuse_foreign
 
-__all__ = ["BaseInterpolator", "DifferentiableMixin", "validated"]
+__all__ = ["BaseInterpolator", "validated"]
 
 PREDICT_ROWS = 65_536  # rows predicted at a time: bounds the memory beside X and the result
 
@@ -41,130 +44,6 @@ Fit = TypeVar("Fit", bound=Callable)
 def validated(fit: Fit) -> Fit:
     """A `fit` that is all or nothing, before which parameters are checked; its type stays."""
     return _fit_context(prefer_skip_nested_validation=True)(fits_at_once(fit))
-
-
-class DifferentiableMixin:
-    """Derivatives as methods: each is the function of `sk_pydelt.calculus` of the same name."""
-
-    def differentiate(self, order: calculus.Order = 1) -> calculus.Derivative:
-        """A derivative as a function of X; see `sk_pydelt.differentiate`."""
-        return calculus.differentiate(self, order)
-
-    @overload
-    def gradient(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
-
-    @overload
-    def gradient(
-        self, X: ArrayLike, return_std: Literal[True]
-    ) -> tuple[np.ndarray, np.ndarray]: ...
-
-    @overload
-    def gradient(
-        self, X: ArrayLike, return_std: bool
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-
-    def gradient(
-        self, X: ArrayLike, return_std: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """First derivatives of the single output, (n, d); see `sk_pydelt.gradient`."""
-        return calculus.gradient(self, X, return_std)
-
-    @overload
-    def jacobian(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
-
-    @overload
-    def jacobian(
-        self, X: ArrayLike, return_std: Literal[True]
-    ) -> tuple[np.ndarray, np.ndarray]: ...
-
-    @overload
-    def jacobian(
-        self, X: ArrayLike, return_std: bool
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-
-    def jacobian(
-        self, X: ArrayLike, return_std: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """First derivatives of all outputs, (n, m, d); see `sk_pydelt.jacobian`."""
-        return calculus.jacobian(self, X, return_std)
-
-    @overload
-    def hessian(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
-
-    @overload
-    def hessian(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
-
-    @overload
-    def hessian(
-        self, X: ArrayLike, return_std: bool
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-
-    def hessian(
-        self, X: ArrayLike, return_std: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Second derivatives, (n, d, d) or (n, m, d, d); see `sk_pydelt.hessian`."""
-        return calculus.hessian(self, X, return_std)
-
-    def laplacian(self, X: ArrayLike) -> np.ndarray:
-        """Sum of unmixed second derivatives, (n,) or (n, m); see `sk_pydelt.laplacian`."""
-        return calculus.laplacian(self, X)
-
-    def divergence(self, X: ArrayLike) -> np.ndarray:
-        """Divergence of a vector field, (n,); see `sk_pydelt.divergence`."""
-        return calculus.divergence(self, X)
-
-    def curl(self, X: ArrayLike) -> np.ndarray:
-        """Curl of a vector field, (n,) or (n, 3); see `sk_pydelt.curl`."""
-        return calculus.curl(self, X)
-
-    def strain_rate(self, X: ArrayLike) -> np.ndarray:
-        """Strain-rate tensor of a velocity field, (n, d, d); see `sk_pydelt.strain_rate`."""
-        return calculus.strain_rate(self, X)
-
-    def vorticity(self, X: ArrayLike) -> np.ndarray:
-        """Vorticity of a flow, the curl by another name; see `sk_pydelt.vorticity`."""
-        return calculus.vorticity(self, X)
-
-    def directional_derivative(
-        self, X: ArrayLike, direction: ArrayLike, order: int = 1
-    ) -> np.ndarray:
-        """Derivative along a direction, (n,) or (n, m); see `sk_pydelt.directional_derivative`."""
-        return calculus.directional_derivative(self, X, direction, order)
-
-    def biharmonic(self, X: ArrayLike) -> np.ndarray:
-        """Laplacian of the Laplacian, (n,) or (n, m); see `sk_pydelt.biharmonic`."""
-        return calculus.biharmonic(self, X)
-
-    def derivatives(self, X: ArrayLike, orders: Sequence[calculus.Order]) -> list[np.ndarray]:
-        """Several mixed partials, each (n,) or (n, m); see `sk_pydelt.derivatives`."""
-        return calculus.derivatives(self, X, orders)
-
-    def average_marginal_effects(
-        self, X: ArrayLike, *, sample_weight: ArrayLike | None = None
-    ) -> calculus.MarginalEffects:
-        """Derivatives averaged over rows; see `sk_pydelt.average_marginal_effects`."""
-        return calculus.average_marginal_effects(self, X, sample_weight=sample_weight)
-
-    @overload
-    def integrate(
-        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: Literal[False] = False
-    ) -> float | np.ndarray: ...
-
-    @overload
-    def integrate(
-        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: Literal[True]
-    ) -> tuple[float | np.ndarray, float | np.ndarray]: ...
-
-    @overload
-    def integrate(
-        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: bool
-    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]: ...
-
-    def integrate(
-        self, a: float, b: ArrayLike, *, tol: float = 1e-9, return_std: bool = False
-    ) -> float | np.ndarray | tuple[float | np.ndarray, float | np.ndarray]:
-        """Integral of a curve from a to b; see `sk_pydelt.integrate`."""
-        return calculus.integrate(self, a, b, tol=tol, return_std=return_std)
 
 
 class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseEstimator, ABC):
@@ -288,8 +167,9 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         Returns
         -------
         array of shape (n,) or (n, m), as y was, in its units
+            A tensor like X, where X is one of torch.
         """
-        return self._values(self._checked(X))
+        return self._tensor_values(X) if is_tensor(X) else self._values(self._checked(X))
 
     @reads_one_state
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -306,7 +186,7 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         -------
         float
         """
-        fitted, given = self.predict(X), check_numbers(y, "y")
+        fitted, given = self._values(self._checked(X)), check_numbers(y, "y")
         check_rows(X, given)
         options = {"ensure_2d": False, "ensure_all_finite": "allow-nan", "input_name": "y"}
         known = check_array(given, dtype=np.float64, **options)
@@ -317,14 +197,27 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
     def _checked(self, X):
         """X as an array (n, d) of the features that the fitted function has."""
         check_is_fitted(self)
+        refuse_foreign(X)
         X = check_numbers(check_places(X), "X")
         return validate_data(self, X, reset=False, dtype=np.float64, order="C")
 
     def _values(self, X):
         """Values at a checked X, with as many axes as y had."""
-        with without_overflow_warnings():
-            y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
-        require_numbers(y, X, lambda row, places: self._predict_block(places))
+        if self._home() is not None and has_rules(self, X):
+            y = predicted(self, X)
+        else:
+            with without_overflow_warnings():
+                y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
+            require_numbers(y, X, lambda row, places: self._predict_block(places))
+        return y[:, 0] if self._y_ndim == 1 else y
+
+    def _tensor_values(self, X):
+        """Values at a tensor X, as a tensor."""
+        check_is_fitted(self)
+        rows = validate_rows(self, X)
+        if not (self._computes_on_tensors() and has_rules(self, rows.values)):
+            return in_numpy(lambda places: self._values(self._checked(places)), X, self)
+        y = predicted(self, rows)
         return y[:, 0] if self._y_ndim == 1 else y
 
     def _warn_of_constants(self, X, y, sample_weight):
@@ -346,6 +239,14 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         values = apply(self.y_scaler_.inverse_transform, np.where(known, scaled, 0.0))
         return values if known.all() else np.where(known, values, np.nan)
 
+    def _computes_on_tensors(self) -> bool:
+        """Whether `_propagate_scaled` takes jets of tensors."""
+        return False
+
+    def _home(self) -> Home | None:
+        """The device to which rows are brought for values and jets; None is the processor."""
+        return None
+
     def _each_output(self, values):
         """One number for each output (m,), or the only one where y was 1-D."""
         return float(values[0]) if self._y_ndim == 1 else values
@@ -357,10 +258,20 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
 
 
 @propagate.register
+@any_array
 @reads_one_state
 def _(step: BaseInterpolator, jet):
-    jet = step._propagate_scaled(step._enter(jet))
-    return propagate_inverse(step.y_scaler_, jet)
+    return propagate_inverse(step.y_scaler_, _propagate_between(step, step._enter(jet)))
+
+
+def _propagate_between(step, jet):
+    """The jet between the scalers."""
+    if type(jet.value) is np.ndarray or step._computes_on_tensors():
+        return step._propagate_scaled(jet)
+    return through_numpy(type(step)._propagate_scaled, step, jet)
+
+
+home.register(BaseInterpolator, lambda step: step._home())
 
 
 predicts_1d.register(BaseInterpolator, lambda step: step._y_ndim == 1)

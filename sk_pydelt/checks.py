@@ -4,6 +4,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 from numpy.typing import ArrayLike
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight, _num_samples
@@ -61,8 +62,8 @@ def unmasked(data: Any) -> Any:
 def check_values(data: Any, name: str) -> Any:
     """The data without masks, or a ValueError where they are dates or durations.
 
-    What NumPy cannot read, such as a tensor that needs a gradient, a sparse one or one on a GPU,
-    is a TypeError; ragged lists are a ValueError.
+    A tensor of torch becomes an array, from a GPU too. What NumPy cannot read, such as a tensor
+    that needs a gradient or a sparse one, is a TypeError; ragged lists are a ValueError.
     """
     data = _readable(unmasked(data), name)
     if _hold_times(data):
@@ -174,10 +175,12 @@ def check_weight(
 
 
 def _readable(data, name):
-    """The data as they are where NumPy can read them, else a TypeError that names them."""
+    """The data as they are, tensors as arrays; what NumPy cannot read is a TypeError."""
     if isinstance(data, np.ndarray) or not hasattr(data, "__array__"):
         return data if not isinstance(data, list | tuple) else _of_equal_rows(data, name)
     try:
+        if is_torch_array(data):
+            return np.asarray(data.cpu())
         np.asarray(data)
     except (TypeError, RuntimeError) as error:
         raise TypeError(

@@ -191,7 +191,7 @@ def _predict(model, X, return_std=False):
     """Values at the rows of X; where it has none, their shape."""
     if not isinstance(X, Rows):
         return model.predict(X, return_std=True) if return_std else model.predict(X)
-    values = drop_output_axis(model, X, dry_run(model, 0, X.numeric).value)
+    values = drop_output_axis(model, X, dry_run(model, 0, X).value)
     if return_std:  # a TypeError where none is known
         propagate_std(model, X.jet(range(0), 0, X.axes), (0,) * len(X.axes))
     return (values, values) if return_std else values
@@ -244,7 +244,7 @@ def _probe(function, estimator, example):
         return example
     if function is _predict:
         try:
-            dry_run(estimator, 0, rows.numeric)
+            dry_run(estimator, 0, rows)
         except TypeError:  # it predicts, but cannot be differentiated
             return example
     return rows

@@ -20,6 +20,7 @@ from .chain import warn_once
 from .convergence import warn_of_epochs, warn_of_leaps
 from .jets import Jet
 from .jets.activations import ACTIVATIONS
+from .jets.blocks import Home
 from .jets.perceptron import hidden_widths
 from .samples import Samples
 from .sobolev import SobolevInterpolator
@@ -288,6 +289,12 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
                 "'gelu', 'softplus' or 'sine'.",
             )
         return get_backend(self._backend).propagate(self.net_, jet)
+
+    def _computes_on_tensors(self) -> bool:
+        return get_backend(self._backend).any_array
+
+    def _home(self) -> Home | None:
+        return get_backend(self._backend).home(self.net_)
 
     def _specs(self, samples):
         """Which net is asked for, and how it is to be trained."""

@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import MinMaxScaler
 
-from .chain import propagate
+from .chain import any_array, propagate
 from .jets import Jet
 from .jets.elementary import sin_cos
+from .jets.namespace import namespace
 from .scaling import apply, fit_scaler
 
 __all__ = ["PeriodicScaler", "column_of", "periods_by_column", "wrapped"]
@@ -148,13 +149,14 @@ class PeriodicScaler(TransformerMixin, BaseEstimator):
         found = []
         for column, length in self.period.items():
             place, *rates = jet[:, column].parts
-            parts = [np.remainder(place, length), *rates]
+            parts = [namespace(place).remainder(place, length), *rates]
             sine, cosine = sin_cos(Jet(parts, jet.order, jet.n_variables) * (2 * pi / length))
             found += [cosine, sine]
         return found
 
 
 @propagate.register
+@any_array
 def _(step: PeriodicScaler, jet):
     waves = step._waves(jet)
     scaled = [] if step.scaler_ is None else [propagate(step.scaler_, jet[:, step.others_])]

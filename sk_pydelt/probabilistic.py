@@ -21,6 +21,7 @@ from .components import Component
 from .jets import Jet, multi_indices
 from .jets.blocks import map_row_blocks, row_slices
 from .state import reads_one_state
+from .tensors import in_numpy, is_tensor
 
 __all__ = ["ProbabilisticInterpolator"]
 
@@ -131,6 +132,8 @@ class ProbabilisticInterpolator(BaseInterpolator):
         ((50, 50), True)
         """
         check_one_spread(return_std, return_cov)
+        if is_tensor(X):
+            return in_numpy(lambda places: self.predict(places, return_std, return_cov), X, self)
         places = self._checked(X)
         values = self._values(places)
         if not (return_std or return_cov):

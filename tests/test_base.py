@@ -12,7 +12,8 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, Stan
 from sklearn.utils import get_tags
 
 from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator, calculus
-from sk_pydelt.base import BaseInterpolator, DifferentiableMixin
+from sk_pydelt.base import BaseInterpolator
+from sk_pydelt.methods import DifferentiableMixin
 
 
 class Plane(BaseInterpolator):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..jets import Jet
 from ..jets.activations import ACTIVATIONS
+from ..jets.blocks import Home
 from ..samples import Samples
 
 __all__ = ["Backend", "FitResult", "FitSpec", "NetSpec"]
@@ -126,9 +127,13 @@ class Backend(ABC):
         Names in `sk_pydelt.backends.FEATURES`. A fit that asks for another one is refused before
         `fit` is called; what is not a feature every backend has: one hidden layer of "tanh" in
         float64 on the CPU, several features and outputs.
+    any_array : bool
+        Whether `propagate` takes jets of torch's tensors, and autograd follows it. Others are
+        given jets of NumPy's arrays alone.
     """
 
     supports: frozenset[str] = frozenset()
+    any_array: bool = False
 
     @abstractmethod
     def fit(self, net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
@@ -149,3 +154,7 @@ class Backend(ABC):
     @abstractmethod
     def propagate(self, net: Any, jet: Jet) -> Jet:
         """The jet of the net's values, (n, q), from that of its input, (n, p), of arrays."""
+
+    def home(self, net: Any) -> Home | None:
+        """The device to which rows are brought for the net; None is the processor."""
+        return None

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from ..chain import predicts_1d
 from ..checks import described
 from ..jets import multi_indices
+from ..jets.namespace import as_numpy, namespace, refuse_gradients
 from ..state import reads_one_state, snapshot
 from .evaluation import (
     Order,
@@ -104,6 +105,16 @@ def differentiate(model: BaseEstimator, order: Order = 1) -> "Derivative":
     >>> model = model.fit(frame, frame.x * (1 + (frame.city == "a")))
     >>> differentiate(model, {"x": 1})(frame).round(6)
     array([2., 2., 2., 1., 1., 1.])
+
+    Tensors of torch give tensors, and autograd goes on from there:
+
+    >>> import torch
+    >>> places = torch.tensor([[1.0], [3.0]], requires_grad=True)
+    >>> square = make_pipeline(PolynomialFeatures(2), LinearRegression())
+    >>> slope = differentiate(square.fit(x, x.ravel() ** 2))(places)
+    >>> (curvature,) = torch.autograd.grad(slope.sum(), places)
+    >>> slope.detach().numpy().round(3), curvature.ravel().numpy().round(3)
+    (array([2., 6.], dtype=float32), array([2., 2.], dtype=float32))
     """
     return Derivative(model, order)
 
@@ -176,7 +187,7 @@ class Derivative:
 
         Returns
         -------
-        array, or frame as `set_output` says
+        array, tensor where X is one, or frame as `set_output` says
             For an int order k: (n, m, d, ..., d) with k trailing axes, for d = 1 without them;
             for a tuple: (n, m). The axis of the m outputs is there when y was 2-D. Units: those
             of y over those of the features, each to its order. By columns of a frame that hold
@@ -250,13 +261,13 @@ class Derivative:
             return self.order
         return (self.order,) if n_features(self.model) == 1 else None
 
-    def _dry_run(self, model, numeric=None):
+    def _dry_run(self, model, rows=None):
         moving = self.order if isinstance(self.order, tuple) else None
-        dry_run(model, np.sum(self.order), numeric, moving)
+        dry_run(model, np.sum(self.order), rows, moving)
 
     def _values(self, rows):
         if branches(self.model):
-            self._dry_run(self.model, rows.numeric)
+            self._dry_run(self.model, rows)
         if (index := self._index) is not None:
             return mixed_partial(self.model, rows, index)
         return all_partials(self.model, rows, self.order)
@@ -276,7 +287,8 @@ class Derivative:
         container = getattr(self, "_container", None) or get_config()["transform_output"]
         if container == "default":
             return drop_output_axis(self.model, X, values)
-        d = n_features(self.model)
+        refuse_gradients([values], "A frame")
+        values, d = as_numpy(values), n_features(self.model)
         if (index := self._index) is None:
             text = ~rows.numeric
             alphas = [a for a in multi_indices(d, self.order) if not np.any(np.array(a)[text])]
@@ -336,11 +348,11 @@ def derivatives(model: BaseEstimator, X: ArrayLike, orders: Sequence[Order]) -> 
     top = max(map(sum, indices))
     check_products(np.max(partials, axis=0), top)
     rows = validate_rows(model, X)
-    dry_run(model, top, rows.numeric, np.sum(partials, axis=0))
+    dry_run(model, top, rows, np.sum(partials, axis=0))
     directions = np.eye(len(partials[0]))[active]
 
     def extract(jet):
-        return np.stack([jet.partial(index) for index in indices], axis=-1)
+        return namespace(jet.value).stack([jet.partial(index) for index in indices], axis=-1)
 
     values = drop_output_axis(model, X, evaluate(model, rows, top, extract, directions))
     return [values[..., i] for i in range(len(partials))]

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight
 
 from ..chain import propagate_sum_std
-from ..checks import check_numbers
+from ..checks import check_numbers, check_values
 from ..state import reads_one_state
 from .evaluation import all_partials, drop_output_axis, dry_run, feature_names, output_labels
 from .rows import require_fitted, validate_rows
@@ -106,8 +106,8 @@ def average_marginal_effects(
     1.23 ± 0.38
     """
     require_fitted(model)
-    rows = validate_rows(model, X)
-    dry_run(model, 1, rows.numeric)
+    rows = validate_rows(model, check_values(X, "X"))
+    dry_run(model, 1, rows)
     effects = drop_output_axis(model, X, all_partials(model, rows, 1))[..., rows.numeric]
     n = len(effects)
     if n < 2:

@@ -11,11 +11,21 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 
-from ..chain import entrance, output_names, predicts_1d, propagate, propagate_cov, propagate_std
+from ..chain import (
+    entrance,
+    home,
+    output_names,
+    predicts_1d,
+    propagate,
+    propagate_cov,
+    propagate_std,
+)
 from ..chain.rows_jet import RowsJet
 from ..checks import described
 from ..jets import Jet, multi_indices
 from ..jets.blocks import map_row_blocks, rows_within
+from ..jets.namespace import as_numpy, namespace
+from ..tensors import is_tensor
 from .reach import require_numbers, without_overflow_warnings
 from .rows import Rows, moved, n_features, validate_rows
 
@@ -140,20 +150,21 @@ def _named_orders(order, model):
 def dry_run(
     model: BaseEstimator,
     order: int,
-    numeric: np.ndarray | None = None,
+    rows: Rows | None = None,
     moving: ArrayLike | None = None,
 ) -> Jet:
     """Propagate a jet without rows: rules warn, or say what they can't do, and outputs show.
 
-    It has one variable, for no rule asks how many there are.
-    Of the features, those that are `numeric` hold numbers (None: all), and those that are `moving`
-    are differentiated (None: those that hold numbers).
+    It has one variable, for no rule asks how many there are. It is of the arrays and columns of
+    `rows` (None: NumPy's, and all hold numbers); of the features, those that are `moving` are
+    differentiated (None: those that hold numbers).
     """
     d = n_features(model)
-    numeric = np.ones(d, dtype=bool) if numeric is None else numeric
+    values = np.empty((0, d)) if rows is None else rows.values[:0]
+    numeric = np.ones(d, dtype=bool) if rows is None else rows.numeric
     moving = numeric if moving is None else np.asarray(moving, dtype=bool)
     _require_numbers(model, numeric, moving)
-    jet = Jet.variables(np.empty((0, d)), int(order), moving[None].astype(np.float64))
+    jet = Jet.variables(values, int(order), moving[None].astype(np.float64))
     return propagate(model, RowsJet(jet, None, moving, numeric))
 
 
@@ -162,21 +173,31 @@ def map_jets(
     X: ArrayLike | Rows,
     order: int,
     directions: np.ndarray | None,
-    function: Callable[[RowsJet], np.ndarray],
-) -> np.ndarray:
-    """Apply a function to the jets of blocks of rows and put the results under each other."""
+    function: Callable[[RowsJet], Any],
+) -> Any:
+    """Apply a function to the jets of blocks of rows and put the results under each other.
+
+    Blocks of an array of NumPy are brought once to the device on which the model computes, and
+    what is found once back; of a tensor they are where it is, and so are the results.
+    """
     rows = validate_rows(model, X)
     directions = rows.axes if directions is None else directions
     _require_numbers(model, rows.numeric, moved(directions))
 
+    device = home(model)
+    place = device if rows.given is None else None
+
     def block(part):
-        return function(rows.jet(part, order, directions))
+        found = function(rows.jet(part, order, directions, place))
+        return found if place is None else as_numpy(found)
 
     n_terms = comb(len(directions) + order, order)
     block_rows = min(BLOCK_ROWS, rows_within(n_terms, BLOCK_TERMS))
+    block_rows = block_rows if device is None else device.rows(n_terms)
     with without_overflow_warnings():
         found = map_row_blocks(block, range(len(rows.values)), block_rows)
-    return require_numbers(found, rows.values, _near(rows, order, directions, function))
+    near = _near(rows, order, directions, function)
+    return rows.answer(require_numbers(found, rows.values, near))
 
 
 def _near(rows, order, directions, function):
@@ -204,9 +225,9 @@ def evaluate(
     model: BaseEstimator,
     X: ArrayLike | Rows,
     order: int,
-    extract: Callable[[Jet], np.ndarray],
+    extract: Callable[[Jet], Any],
     directions: np.ndarray | None = None,
-) -> np.ndarray:
+) -> Any:
     """Propagate blocks of rows through a model and put what is extracted under each other."""
     return map_jets(model, X, order, directions, lambda jet: extract(propagate(model, jet)))
 
@@ -223,10 +244,13 @@ def _among_all(values, numeric, order):
     """Tensors of the q columns of numbers, (..., q, ..., q), with NaN for all other columns."""
     if numeric.all():
         return values
-    lead = values.shape[: values.ndim - order]
-    whole = np.full((*lead, *(len(numeric),) * order), np.nan)
-    whole[(..., *np.ix_(*[np.flatnonzero(numeric)] * order))] = values
-    return whole
+    xp, q = namespace(values), int(numeric.sum())
+    places = xp.asarray(np.where(numeric, np.cumsum(numeric) - 1, q), device=values.device)
+    for axis in range(values.ndim - order, values.ndim):
+        column = values[(slice(None),) * axis + (slice(0, 1),)]
+        whole = xp.concat([values, xp.full_like(column, xp.nan)], axis=axis)
+        values = xp.take(whole, places, axis=axis)
+    return values
 
 
 def _only_active(orders):
@@ -262,7 +286,8 @@ def partial_cov(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ..
 
     with without_overflow_warnings():
         found = covariance(rows.jet(range(len(rows.values)), order, directions))
-    return require_numbers(found, rows.values, _near(rows, order, directions, covariance))
+    near = _near(rows, order, directions, covariance)
+    return rows.answer(require_numbers(found, rows.values, near))
 
 
 def tensor_std(model: BaseEstimator, X: ArrayLike | Rows, order: int) -> np.ndarray:
@@ -286,7 +311,7 @@ def _tensor_of_partials(function, model, X, order):
         found[alpha] = function(model, rows, tuple(orders))
     entries = product(range(q), repeat=order)
     counts = [tuple(entry.count(i) for i in range(q)) for entry in entries]
-    columns = np.stack([found[alpha] for alpha in counts], axis=-1)
+    columns = namespace(found[counts[0]]).stack([found[alpha] for alpha in counts], axis=-1)
     return _among_all(columns.reshape(*columns.shape[:-1], *(q,) * order), rows.numeric, order)
 
 
@@ -298,7 +323,8 @@ def has_output_axis(model: BaseEstimator, X: ArrayLike | Rows) -> bool:
     """
     flat = predicts_1d(model)
     if flat is None:
-        flat = np.ndim(model.predict(_safe_indexing(X, [0]))) == 1
+        places = as_numpy(X) if is_tensor(X) else X
+        flat = np.ndim(model.predict(_safe_indexing(places, [0]))) == 1
     return not flat
 
 

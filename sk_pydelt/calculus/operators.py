@@ -1,6 +1,8 @@
 """The operators of vector calculus on fitted models."""
 
+from functools import reduce
 from itertools import combinations
+from operator import add
 from typing import Literal, overload
 
 import numpy as np
@@ -9,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array
 
 from ..checks import check_numbers
+from ..jets.namespace import namespace
 from ..state import reads_one_state
 from .evaluation import (
     all_partials,
@@ -182,7 +185,7 @@ def laplacian(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     """
     rows = _enter(model, X, 2)
     second = [evaluate(model, rows, 2, lambda j: j.partial((2,)), axis[None]) for axis in rows.axes]
-    return drop_output_axis(model, X, np.asarray(sum(second)))
+    return drop_output_axis(model, X, reduce(add, second))
 
 
 @reads_one_state
@@ -204,7 +207,7 @@ def divergence(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
         The numbers of outputs and features differ.
     """
     J = _square_jacobian(model, X, "divergence")
-    return np.trace(J, axis1=1, axis2=2)
+    return namespace(J).linalg.trace(J)
 
 
 @reads_one_state
@@ -232,7 +235,7 @@ def curl(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     if J.shape[2] == 2:
         return J[:, 1, 0] - J[:, 0, 1]
     pairs = ((2, 1), (0, 2), (1, 0))
-    return np.stack([J[:, i, j] - J[:, j, i] for i, j in pairs], axis=1)
+    return namespace(J).stack([J[:, i, j] - J[:, j, i] for i, j in pairs], axis=1)
 
 
 @reads_one_state
@@ -325,9 +328,10 @@ def biharmonic(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     rows = _enter(model, X, 4)
     axes = rows.axes
     pure = (evaluate(model, rows, 4, lambda j: j.partial((4,)), axis[None]) for axis in axes)
-    total = np.asarray(sum(pure))
+    total = reduce(add, pure)
     for i, j in combinations(range(len(axes)), 2):
-        total += 2 * evaluate(model, rows, 4, lambda jet: jet.partial((2, 2)), axes[[i, j]])
+        mixed = evaluate(model, rows, 4, lambda jet: jet.partial((2, 2)), axes[[i, j]])
+        total = total + 2 * mixed
     return drop_output_axis(model, X, total)
 
 
@@ -339,7 +343,7 @@ def _enter(model, X, order, allowed=None, rule="") -> Rows:
     """
     require_fitted(model)
     rows = validate_rows(model, X)
-    m, d = dry_run(model, order, rows.numeric).value.shape[1], n_features(model)
+    m, d = dry_run(model, order, rows).value.shape[1], n_features(model)
     if allowed is not None and not allowed(m, d):
         raise ValueError(f"{rule}; this model has {m} output(s) of {d} feature(s).")
     return rows

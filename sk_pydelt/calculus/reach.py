@@ -1,8 +1,11 @@
 """How far from the samples results are numbers: an error for places that are farther."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+from ..jets.namespace import as_numpy, namespace
 
 __all__ = ["require_numbers", "without_overflow_warnings"]
 
@@ -14,18 +17,16 @@ def without_overflow_warnings() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-def require_numbers(
-    found: np.ndarray, X: np.ndarray, function: Callable[[int, np.ndarray], np.ndarray]
-) -> np.ndarray:
+def require_numbers(found: Any, X: Any, function: Callable[[int, np.ndarray], np.ndarray]) -> Any:
     """Results that are all numbers, or a ValueError that says how far is too far.
 
     Parameters
     ----------
-    found : array of shape (n, ...)
-    X : array of shape (n, d)
+    found : array or tensor of shape (n, ...)
+    X : array or tensor of shape (n, d)
         The places. Rows with missing values are let pass.
     function : callable
-        Of a row's number and places (k, d) near it, the results there (k, ...).
+        Of a row's number and places (k, d) of NumPy near it, the results there (k, ...).
 
     Returns
     -------
@@ -38,8 +39,10 @@ def require_numbers(
         A row of `found` is not finite. The error has the nearest place, by halving the row, where
         the result is a number.
     """
-    finite = np.isfinite(found).all(axis=tuple(range(1, found.ndim)))
-    wrong = ~finite & np.isfinite(X).all(axis=1)
+    if namespace(found).isfinite(found).all():
+        return found
+    X, numbers = as_numpy(X), np.isfinite(as_numpy(found))
+    wrong = ~numbers.all(axis=tuple(range(1, numbers.ndim))) & np.isfinite(X).all(axis=1)
     if not wrong.any():
         return found
     row = int(np.argmax(wrong))

@@ -1,6 +1,6 @@
 """The rows of X: checked, as numbers, with the columns of a frame that hold none beside them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any
 
@@ -17,6 +17,9 @@ from ..chain.registry import no_features, no_tags
 from ..chain.rows_jet import RowsJet
 from ..checks import check_numbers, check_places, described
 from ..jets import Jet
+from ..jets.blocks import Home
+from ..jets.namespace import alike, as_numpy, namespace
+from ..tensors import is_tensor, like_given, refuse_foreign, stand_in
 
 __all__ = [
     "Rows",
@@ -35,29 +38,42 @@ class Rows:
 
     Parameters
     ----------
-    values : array of shape (n, d)
-        NaN in columns that hold no numbers.
+    values : array or tensor of shape (n, d)
+        In float64. NaN in columns that hold no numbers.
     source : frame or array of n rows and d columns, None without rows
         As the model takes it.
     numeric : array of bool of shape (d,)
         Columns that hold numbers.
+    given : tensor, or None
+        What the user gave, where results are to be tensors like it.
     """
 
-    values: np.ndarray
+    values: Any
     source: Any
     numeric: np.ndarray
+    given: Any = None
+
+    def answer(self, found: Any) -> Any:
+        """Results of the kind of what the user gave."""
+        return found if self.given is None else like_given(found, self.given)
 
     @property
     def axes(self) -> np.ndarray:
         """Directions along the columns that hold numbers: (q, d)."""
         return np.eye(len(self.numeric))[self.numeric]
 
-    def jet(self, part: range, order: int, directions: np.ndarray) -> RowsJet:
-        """The jet of some of the rows, moved along directions, (q, d) or for each row (q, n, d)."""
+    def jet(
+        self, part: range, order: int, directions: np.ndarray, place: Home | None = None
+    ) -> RowsJet:
+        """The jet of some of the rows, moved along directions, (q, d) or for each row (q, n, d).
+
+        It is where the rows are, or on the device of `place`.
+        """
         rows = slice(part.start, part.stop)
-        values = self.values[rows]
+        values = self.values[rows] if place is None else place.enter(self.values[rows])
         lines = directions[:, rows] if directions.ndim == 3 else directions[:, None]
-        lines = np.broadcast_to(lines, (len(directions), *values.shape))
+        shape = len(directions), *values.shape
+        lines = namespace(values).broadcast_to(alike(lines, values), shape)
         jet = Jet([values[None], lines][: order + 1], order, len(directions))
         source = None if self.source is None else _safe_indexing(self.source, rows)
         return RowsJet(jet, source, moved(directions), self.numeric)
@@ -117,6 +133,25 @@ def validate_rows(model: BaseEstimator, X: ArrayLike | Rows) -> Rows:
     """
     if isinstance(X, Rows):
         return X
+    refuse_foreign(X)
+    return _tensor_rows(model, X) if is_tensor(X) else _rows(model, X)
+
+
+def _tensor_rows(model, X):
+    """Rows that stay on their device, unless the checks of the model ask for all of them."""
+    first, shape = entrance(model), stand_in(X)
+    values = X.double()
+    complete = bool(values.isfinite().all())
+    if branches(model) or not complete:
+        rows = _rows(model, as_numpy(X))  # with incomplete rows it raises, where the model does
+        return replace(rows, values=values, given=X)
+    options = {"dtype": np.float64, "ensure_all_finite": False}
+    validate_data(first, shape, estimator=model, reset=False, **options)
+    _check_width(model, values)
+    return Rows(values, shape, np.ones(values.shape[1], dtype=bool), X)
+
+
+def _rows(model, X):
     source = check_places(X)
     first = entrance(model)
     apart = branches(model)  # one branch may fill in what is missing

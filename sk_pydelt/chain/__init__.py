@@ -4,9 +4,11 @@
 of steps each, and are imported when a step of theirs is first met.
 """
 
+from .arrays import any_array, through_numpy
 from .functions import register_function
 from .registry import (
     entrance,
+    home,
     output_names,
     predicts_1d,
     propagate,
@@ -19,7 +21,9 @@ from .registry import (
 )
 
 __all__ = [
+    "any_array",
     "entrance",
+    "home",
     "output_names",
     "predicts_1d",
     "propagate",
@@ -29,5 +33,6 @@ __all__ = [
     "propagate_sum_std",
     "propagate_transform",
     "register_function",
+    "through_numpy",
     "warn_once",
 ]

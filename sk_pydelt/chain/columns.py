@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing
 
 from ..jets import Jet
 from ..jets.elementary import replace_where
+from .arrays import any_array
 from .registry import entrance, propagate, propagate_transform, within
 from .rows_jet import RowsJet
 
@@ -25,6 +26,7 @@ def _part(step, jet, name):
 
 
 @propagate.register
+@any_array
 def _(step: FeatureUnion, jet):
     weights = step.transformer_weights or {}
     jets = [
@@ -42,6 +44,7 @@ def _(step: FeatureUnion):
 
 
 @propagate.register
+@any_array
 def _(step: ColumnTransformer, jet):
     jets, weights = [jet[:, :0]], step.transformer_weights or {}
     for name, part, key in step.transformers_:

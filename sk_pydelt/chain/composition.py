@@ -5,8 +5,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
+from ..jets.namespace import alike
+from .arrays import any_array
 from .registry import (
     entrance,
+    home,
     output_names,
     predicts_1d,
     propagate,
@@ -45,6 +48,7 @@ def _last(pipeline):
 
 
 @propagate.register
+@any_array
 def _(step: Pipeline, jet):
     jet, (name, last) = _before_last(step, jet), _last(step)
     if last is None:
@@ -54,6 +58,7 @@ def _(step: Pipeline, jet):
 
 
 @propagate_transform.register
+@any_array
 def _(step: Pipeline, jet):
     jet, (name, last) = _before_last(step, jet), _last(step)
     if last is None:
@@ -63,6 +68,7 @@ def _(step: Pipeline, jet):
 
 
 @propagate_inverse.register
+@any_array
 def _(step: Pipeline, jet):
     for name, part in reversed(_active_steps(step)):
         with within(name):
@@ -73,6 +79,7 @@ def _(step: Pipeline, jet):
 def _spread_of_last(table):
     """A table's rule for the step at the end."""
 
+    @any_array
     def rule(step, jet, *args):
         name, last = _last(step)
         with within(name):
@@ -95,6 +102,11 @@ def _(step: Pipeline):
     return output_names(_last(step)[1])
 
 
+@home.register
+def _(step: Pipeline):
+    return home(_last(step)[1])
+
+
 @entrance.register
 def _(step: Pipeline):
     steps = _active_steps(step)
@@ -112,10 +124,11 @@ def _best_estimator(search):
 
 def _register_wrapper(cls, inside):
     """A model that only holds another has every rule of that one."""
-    tables = entrance, output_names, predicts_1d, propagate, propagate_transform
+    tables = entrance, home, output_names, predicts_1d, propagate, propagate_transform
     tables += propagate_inverse, *SPREADS
     for table in tables:
-        table.register(cls, lambda step, *args, table=table: table(inside(step), *args))
+        rule = any_array(lambda step, *args, table=table: table(inside(step), *args))
+        table.register(cls, rule)
 
 
 _register_wrapper(BaseSearchCV, _best_estimator)
@@ -123,6 +136,7 @@ _register_wrapper(FrozenEstimator, lambda step: step.estimator)
 
 
 @propagate.register
+@any_array
 def _(step: TransformedTargetRegressor, jet):
     with within("regressor"):
         jet = propagate(step.regressor_, jet)
@@ -133,12 +147,13 @@ def _(step: TransformedTargetRegressor, jet):
 def _spread_of_target(table, power=1):
     """A table's rule for a target that is scaled and shifted."""
 
+    @any_array
     def rule(step, *args):
         with within("regressor"):
             spread = table(step.regressor_, *args)
         with within("transformer"):
             factors = output_factors(step.transformer_, spread.shape[-1])
-        return spread * abs(factors) ** power
+        return spread * alike(abs(factors) ** power, spread)
 
     return rule
 
@@ -151,6 +166,11 @@ propagate_cov.register(TransformedTargetRegressor, _spread_of_target(propagate_c
 @predicts_1d.register
 def _(step: TransformedTargetRegressor):
     return step._training_dim == 1
+
+
+@home.register
+def _(step: TransformedTargetRegressor):
+    return home(step.regressor_)
 
 
 @entrance.register

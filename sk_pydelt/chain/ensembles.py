@@ -5,11 +5,13 @@ from sklearn.ensemble import BaggingRegressor, StackingRegressor, VotingRegresso
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 
 from ..jets import Jet
+from .arrays import any_array
 from .registry import entrance, predicts_1d, propagate, propagate_transform, within
 
 __all__ = []
 
 
+@any_array
 def _named_predictions(step, jet):
     """What each estimator of a vote or stack predicts, beside each other."""
     names = [name for name, part in step.estimators if part != "drop"]
@@ -21,6 +23,7 @@ def _named_predictions(step, jet):
 
 
 @propagate.register
+@any_array
 def _(step: VotingRegressor, jet):
     weights = step._weights_not_none
     weights = np.ones(len(step.estimators_)) if weights is None else np.asarray(weights)
@@ -33,6 +36,7 @@ for cls in (VotingRegressor, StackingRegressor):
 
 
 @propagate.register
+@any_array
 def _(step: BaggingRegressor, jet):
     total = 0
     for i, (part, features) in enumerate(zip(step.estimators_, step.estimators_features_)):
@@ -42,12 +46,14 @@ def _(step: BaggingRegressor, jet):
 
 
 @propagate_transform.register
+@any_array
 def _(step: StackingRegressor, jet):
     predictions = _named_predictions(step, jet)
     return Jet.concatenate([predictions, jet]) if step.passthrough else predictions
 
 
 @propagate.register
+@any_array
 def _(step: StackingRegressor, jet):
     jet = propagate_transform(step, jet)
     with within("final_estimator"):
@@ -55,12 +61,14 @@ def _(step: StackingRegressor, jet):
 
 
 @propagate.register
+@any_array
 def _(step: MultiOutputRegressor, jet):
     with within("estimator"):
         return Jet.concatenate([propagate(part, jet) for part in step.estimators_])
 
 
 @propagate.register
+@any_array
 def _(step: RegressorChain, jet):
     with within("estimator"):
         for part in step.estimators_:

@@ -7,17 +7,21 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 from ..jets import Jet
 from ..jets.elementary import replace_where
+from ..jets.namespace import namespace
+from .arrays import any_array
 from .registry import propagate, warn_once
 
 __all__ = []
 
 
 @propagate.register
+@any_array
 def _(step: PolynomialFeatures, jet):
     n, d = jet.value.shape
     one = (0,) * d
     column_of = {one: 0}
-    columns = [Jet.constant(np.ones((n, 1)), jet.order, jet.n_variables)]
+    bias = namespace(jet.value).ones((n, 1), dtype=jet.value.dtype, device=jet.value.device)
+    columns = [Jet.constant(bias, jet.order, jet.n_variables)]
     for degree in range(1, int(step.powers_.sum(axis=1).max(initial=0)) + 1):
         wanted = _monomials(step.powers_, degree)
         lower, factor = zip(*(_split(alpha, column_of) for alpha in wanted))

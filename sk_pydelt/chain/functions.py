@@ -8,6 +8,7 @@ from scipy import special
 
 from ..jets import Jet
 from ..jets import elementary as of_jets
+from .arrays import any_array
 
 __all__ = ["RULES", "function_rule", "register_function"]
 
@@ -64,6 +65,8 @@ RULES: dict[Callable, Callable[..., Jet]] = {
     special.ndtr: of_jets.ndtr,
     special.ndtri: of_jets.ndtri,
 }
+for rule in RULES.values():
+    any_array(rule)
 
 
 def register_function(function: Callable, rule: Callable[..., Jet]) -> None:
@@ -76,7 +79,8 @@ def register_function(function: Callable, rule: Callable[..., Jet]) -> None:
         `TransformedTargetRegressor`): the very object.
     rule : callable, ``rule(jet, **kw_args) -> Jet``
         Computes on a jet what the function computes on an array. Jets add, subtract, multiply
-        and divide; `Jet.compose` takes Taylor coefficients.
+        and divide; `Jet.compose` takes Taylor coefficients. It is given jets of NumPy's arrays
+        alone, unless `sk_pydelt.chain.any_array` marks it.
 
     Examples
     --------

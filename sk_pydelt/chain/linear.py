@@ -14,6 +14,7 @@ from sklearn.svm import LinearSVR
 
 from ..jets import Jet
 from ..jets.elementary import exp
+from .arrays import any_array
 from .registry import (
     predicts_1d,
     propagate,
@@ -27,6 +28,7 @@ from .registry import (
 __all__ = []
 
 
+@any_array
 def _affine(step, jet):
     """X @ coef_.T + intercept_, one column for each output."""
     coef = step.coef_.toarray() if issparse(step.coef_) else np.asarray(step.coef_)
@@ -39,6 +41,7 @@ propagate.register(LinearSVR, _affine)
 
 
 @propagate.register
+@any_array
 def _(step: ClassifierMixin, jet):
     name = type(step).__name__
     raise TypeError(
@@ -48,6 +51,7 @@ def _(step: ClassifierMixin, jet):
 
 
 @propagate.register
+@any_array
 def _(step: _GeneralizedLinearRegressor, jet):
     link = step._base_loss.link
     if isinstance(link, LogLink):
@@ -61,6 +65,7 @@ def _(step: _GeneralizedLinearRegressor, jet):
 
 
 @propagate.register
+@any_array
 def _(step: RANSACRegressor, jet):
     with within("estimator"):
         return propagate(step.estimator_, jet)
@@ -72,10 +77,12 @@ def _(step: DummyRegressor, jet):
     return Jet.constant(np.array(value, dtype=float), jet.order, jet.n_variables)
 
 
+@any_array
 def _predict_pls(step, jet):
     return _affine(step, jet - step._x_mean)
 
 
+@any_array
 def _project_pls(step, jet):
     return ((jet - step._x_mean) / step._x_std) @ step.x_rotations_
 
@@ -86,6 +93,7 @@ for cls in (PLSRegression, PLSCanonical, CCA):
 
 
 @propagate.register
+@any_array
 def _(step: PLSSVD, jet):
     return ((jet - step._x_mean) / step._x_std) @ step.x_weights_
 

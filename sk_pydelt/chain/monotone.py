@@ -13,6 +13,7 @@ from ..jets.elementary import (
     replace_where,
     require_domain,
 )
+from .arrays import any_array, through_numpy
 from .functions import function_rule
 from .registry import predicts_1d, propagate, propagate_inverse, warn_once
 
@@ -22,11 +23,13 @@ EDGE = 1e-7  # QuantileTransformer takes values this near to its ends for the en
 
 
 @propagate.register
+@any_array
 def _(step: FunctionTransformer, jet):
     return _apply(step, step.func, step.kw_args, jet)
 
 
 @propagate_inverse.register
+@any_array
 def _(step: FunctionTransformer, jet):
     return _apply(step, step.inverse_func, step.inv_kw_args, jet)
 
@@ -42,7 +45,9 @@ def _apply(step, function, options, jet):
             "Jet, or put the function into a transformer class of your own and register a rule for "
             "that class with sk_pydelt.chain.propagate.register."
         )
-    return rule(jet, **(options or {}))
+    if type(jet.value) is np.ndarray or hasattr(rule, "any_array"):
+        return rule(jet, **(options or {}))
+    return through_numpy(lambda step, z: rule(z, **(options or {})), step, jet)
 
 
 @propagate.register

@@ -6,6 +6,7 @@ from ..jets import perceptron
 from ..jets.activations import ACTIVATIONS
 from ..jets.elementary import exp
 from ..jets.perceptron import Dense
+from .arrays import any_array
 from .registry import predicts_1d, propagate, warn_once
 
 __all__ = []
@@ -14,6 +15,7 @@ NAMES = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": 
 
 
 @propagate.register
+@any_array
 def _(step: MLPRegressor, jet):
     name = NAMES[step.activation]
     if ACTIVATIONS[name].piecewise_linear and jet.order > 1:

@@ -12,6 +12,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.random_projection import BaseRandomProjection
 
+from .arrays import any_array
 from .registry import propagate, propagate_inverse, propagate_transform
 
 __all__ = []
@@ -25,38 +26,45 @@ def _whitening(step):
 
 @propagate.register(PCA)
 @propagate.register(IncrementalPCA)
+@any_array
 def _(step, jet):
     return ((jet - step.mean_) @ step.components_.T) / _whitening(step)
 
 
 @propagate_inverse.register(PCA)
 @propagate_inverse.register(IncrementalPCA)
+@any_array
 def _(step, jet):
     return (jet * _whitening(step)) @ step.components_ + step.mean_
 
 
 @propagate.register
+@any_array
 def _(step: TruncatedSVD, jet):
     return jet @ step.components_.T
 
 
 @propagate_inverse.register
+@any_array
 def _(step: TruncatedSVD, jet):
     return jet @ step.components_
 
 
 @propagate.register
+@any_array
 def _(step: FastICA, jet):
     return (jet - step.mean_ if step.whiten else jet) @ step.components_.T
 
 
 @propagate_inverse.register
+@any_array
 def _(step: FastICA, jet):
     jet = jet @ step.mixing_.T
     return jet + step.mean_ if step.whiten else jet
 
 
 @propagate.register
+@any_array
 def _(step: FactorAnalysis, jet):
     """Mean of the latent variables given the row (Bishop 2006, "Pattern Recognition", 12.66)."""
     loadings = step.components_ / step.noise_variance_
@@ -65,17 +73,20 @@ def _(step: FactorAnalysis, jet):
 
 
 @propagate.register
+@any_array
 def _(step: BaseRandomProjection, jet):
     matrix = step.components_
     return jet @ np.asarray(matrix.todense() if hasattr(matrix, "todense") else matrix).T
 
 
 @propagate.register
+@any_array
 def _(step: NeighborhoodComponentsAnalysis, jet):
     return jet @ step.components_.T
 
 
 @propagate_transform.register
+@any_array
 def _(step: LinearDiscriminantAnalysis, jet):
     jet = (jet - step.xbar_) @ step.scalings_ if step.solver == "svd" else jet @ step.scalings_
     return jet[:, : step._max_components]

@@ -10,10 +10,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..jets import Jet
+from ..jets.blocks import Home
+from .arrays import any_array, apply_rule
 from .refusals import reason_against
 
 __all__ = [
     "entrance",
+    "home",
     "output_names",
     "predicts_1d",
     "propagate",
@@ -76,14 +79,17 @@ def _hands_on(step):
 
 def _open_table(default):
     """A generic function that dispatches on its first argument, after loading the rules for it."""
-    rules = singledispatch(default)
+    rules = singledispatch(any_array(default))
 
     @wraps(default)
     def dispatch(step, *args):
         _load_families(type(step))
-        if rules.dispatch(type(step)) is default and _hands_on(step):
+        rule = rules.dispatch(type(step))
+        if rule is default and _hands_on(step):
             return dispatch(step.best_estimator_, *args)
-        return rules(step, *args)
+        if not args or type(args[0].value) is np.ndarray:
+            return rule(step, *args)
+        return apply_rule(rule, step, *args)
 
     dispatch.register = rules.register
     dispatch.dispatch = rules.dispatch
@@ -98,7 +104,8 @@ def propagate(step: BaseEstimator, jet: Jet) -> Jet:
     The rule is chosen by the class of `step`. A new one is registered with
     ``propagate.register``; it must compute on the jet what the step's `predict`, or where it has
     none its `transform`, computes on an array, and work for jets without rows (the dry run by
-    which `sk_pydelt.differentiate` finds out what a model can do).
+    which `sk_pydelt.differentiate` finds out what a model can do). Its jets are of NumPy's arrays,
+    unless `sk_pydelt.chain.any_array` marks it as one that takes tensors too.
 
     Parameters
     ----------
@@ -260,6 +267,12 @@ def entrance(model: BaseEstimator) -> BaseEstimator:
     Where that step is a "passthrough", a pipeline itself does not know them.
     """
     return model
+
+
+@_open_table
+def home(model: BaseEstimator) -> Home | None:
+    """The device to which the rows of X are brought for a model; None is the processor."""
+    return None
 
 
 SPREADS = {  # table of rules: what is not there without one, and the arguments of a rule

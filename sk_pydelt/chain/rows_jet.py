@@ -8,6 +8,7 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 
 from ..jets import Jet
+from ..jets.namespace import alike
 
 __all__ = ["RowsJet"]
 
@@ -43,4 +44,4 @@ class RowsJet(Jet):
         """What a transform makes of these rows, as a constant."""
         made: Any = np.empty((0, n_columns)) if self.source is None else transform(self.source)
         values = np.asarray(made.toarray() if issparse(made) else made, dtype=np.float64)
-        return Jet.constant(values, self.order, self.n_variables)
+        return Jet.constant(alike(values, self.value), self.order, self.n_variables)

@@ -1,14 +1,32 @@
 """Rows are independent: evaluate a function block by block, in bounded memory."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .jet import Jet
+from .namespace import namespace
 
-__all__ = ["BLOCK_ENTRIES", "in_row_blocks", "map_row_blocks", "row_slices", "rows_within"]
+__all__ = ["BLOCK_ENTRIES", "Home", "in_row_blocks", "map_row_blocks", "row_slices", "rows_within"]
 
 BLOCK_ENTRIES = 2**18  # Taylor coefficients held at a time: they stay in the cache
+
+
+@dataclass(frozen=True)
+class Home:
+    """A device on which rows are computed, other than the processor.
+
+    Parameters
+    ----------
+    enter : callable, array of NumPy -> array on the device
+    rows : callable, int -> int
+        How many rows of so many Taylor coefficients each the device likes at a time.
+    """
+
+    enter: Callable[[np.ndarray], Any]
+    rows: Callable[[int], int]
 
 
 def row_slices(n_rows: int, block_rows: int) -> list[slice]:
@@ -26,7 +44,7 @@ def rows_within(entries_per_row: int, block_entries: int = BLOCK_ENTRIES) -> int
     return max(1, block_entries // max(1, entries_per_row))
 
 
-def map_row_blocks(function: Callable, X: np.ndarray | range, block_rows: int) -> np.ndarray:
+def map_row_blocks(function: Callable, X: Any, block_rows: int) -> Any:
     """Apply a function of rows to blocks of rows and put the results under each other.
 
     Parameters
@@ -40,6 +58,7 @@ def map_row_blocks(function: Callable, X: np.ndarray | range, block_rows: int) -
     Returns
     -------
     array of shape (n, ...)
+        Of the kind that `function` returns.
 
     Examples
     --------
@@ -49,9 +68,11 @@ def map_row_blocks(function: Callable, X: np.ndarray | range, block_rows: int) -
     """
     n = len(X)
     head, *others = row_slices(n, block_rows)
-    first = np.asarray(function(X[head]))
+    first = function(X[head])
     if not others:
         return first
+    if not isinstance(first, np.ndarray):
+        return namespace(first).concat([first, *(function(X[rows]) for rows in others)])
     out = np.empty((n, *first.shape[1:]), dtype=first.dtype)
     out[head] = first
     for rows in others:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .activations import ACTIVATIONS
 from .jet import Jet, solve
-from .namespace import namespace, special_functions
+from .namespace import alike, namespace, special_functions
 from .parts import product_part, square_part
 
 __all__ = [
@@ -46,7 +46,7 @@ expit = ACTIVATIONS["sigmoid"].taylor
 
 def replace_where(jet: Jet, mask: Any, values: Any) -> Jet:
     """The jet with constants in place of the entries under a mask: their derivatives are zero."""
-    where = namespace(jet.value).where
+    where, values = namespace(jet.value).where, alike(values, jet.value)
     parts = [where(mask, 0.0, part) for part in jet.parts[1:]]
     return Jet([where(mask, values, jet.value)[None], *parts], jet.order, jet.n_variables)
 

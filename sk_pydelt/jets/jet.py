@@ -5,7 +5,7 @@ from math import factorial, prod
 from numbers import Integral
 from typing import Any
 
-from .namespace import namespace
+from .namespace import alike, namespace
 from .parts import (
     add_homogeneous,
     multi_indices,
@@ -80,7 +80,7 @@ class Jet:
     multi-index of degree k as `multi_indices` lists them. Parts above `degree` are zero and
     not stored, so that an affine map of the variables costs two parts whatever the order.
     Arrays are NumPy's or torch's; every operation returns a new jet, and torch's autograd
-    passes through.
+    passes through. Constants that jets combine with may be NumPy's whatever the jet's are.
 
     Parameters
     ----------
@@ -116,11 +116,13 @@ class Jet:
         X : array of shape (n, d)
         order : int
         directions : array of shape (q, d), default=None
+            Of NumPy or of X's kind.
             The jet's variables move X along these; None is the d coordinate axes.
         """
         xp = namespace(X)
         if directions is None:
             directions = xp.eye(X.shape[1], dtype=X.dtype, device=X.device)
+        directions = alike(directions, X)
         lines = xp.broadcast_to(directions[:, None, :], (directions.shape[0], *X.shape))
         return cls([X[None, ...], lines][: order + 1], order, directions.shape[0])
 
@@ -212,7 +214,8 @@ class Jet:
 
     def __add__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
-            return self._with(_one_shape([self.parts[0] + other, *self.parts[1:]]))
+            moved = self.parts[0] + alike(other, self.parts[0])
+            return self._with(_one_shape([moved, *self.parts[1:]]))
         self._require_same_kind(other)
         long, short = (self, other) if self.degree >= other.degree else (other, self)
         summed = [a + b for a, b in zip(long.parts, short.parts)]
@@ -228,7 +231,8 @@ class Jet:
 
     def __mul__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
-            return self.map_parts(lambda part: part * other)
+            factor = alike(other, self.parts[0])
+            return self.map_parts(lambda part: part * factor)
         self._require_same_kind(other)
         top = min(self.degree + other.degree, self.order)
         operands = self.parts, other.parts
@@ -238,11 +242,13 @@ class Jet:
 
     def __matmul__(self, matrix: Any) -> "Jet":
         """Each row times a constant matrix of shape (m, p)."""
+        matrix = alike(matrix, self.parts[0])
         return self.map_parts(lambda part: part @ matrix)
 
     def __truediv__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
-            return self.map_parts(lambda part: part / other)
+            divisor = alike(other, self.parts[0])
+            return self.map_parts(lambda part: part / divisor)
         self._require_same_kind(other)
         xp = namespace(self.value)
         quotient: list = []
@@ -257,7 +263,7 @@ class Jet:
 
     def __rtruediv__(self, other: Any) -> "Jet":
         xp = namespace(self.value)
-        numerator = xp.zeros_like(self.value) + other
+        numerator = xp.zeros_like(self.value) + alike(other, self.value)
         return Jet.constant(numerator, self.order, self.n_variables) / self
 
     def __pow__(self, exponent: float) -> "Jet":

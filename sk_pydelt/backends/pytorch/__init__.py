@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...jets import Jet
+from ...jets.blocks import Home
 from ...samples import Samples
 from ..contract import Backend, FitResult, FitSpec, NetSpec
 from ..features import FEATURES
@@ -20,6 +21,7 @@ class PyTorchBackend(Backend):
     """Nets of PyTorch, trained by skorch."""
 
     supports = frozenset(FEATURES)
+    any_array = True
 
     def fit(self, net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
         """Train a skorch net on scaled samples."""
@@ -36,11 +38,19 @@ class PyTorchBackend(Backend):
         return predict(net, X)
 
     def propagate(self, net: "SkorchNet", jet: Jet) -> Jet:
-        """Pass a jet of arrays through the net."""
+        """Pass a jet of arrays, or of tensors on the net's device, through the net."""
         with _torch():
-            from .evaluate import propagate
+            from .evaluate import propagate, propagate_tensors
 
-        return propagate(net, jet)
+        of_numpy = isinstance(jet.value, np.ndarray)
+        return propagate(net, jet) if of_numpy else propagate_tensors(net, jet)
+
+    def home(self, net: "SkorchNet") -> Home | None:
+        """The GPU that the net is on; None is the processor."""
+        with _torch():
+            from .gpu import home
+
+        return home(net)
 
 
 def _torch():

@@ -1,4 +1,6 @@
-"""Values and jets of a fitted skorch net, from arrays to arrays."""
+"""Values and jets of a fitted skorch net, from arrays to arrays and from tensors to tensors."""
+
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -7,7 +9,7 @@ from ...jets import Jet
 from .skorch_net import SkorchNet
 from .threads import multiplications, one_thread
 
-__all__ = ["predict", "propagate"]
+__all__ = ["predict", "propagate", "propagate_tensors"]
 
 PREDICT_ROWS = 1024  # rows that pass through the net at a time, so that they stay in the cache
 
@@ -27,6 +29,29 @@ def propagate(net: SkorchNet, jet: Jet) -> Jet:
     with torch.no_grad(), one_thread(multiplications(module, len(jet.value))):
         tensors = jet.map_parts(lambda part: _tensor(part, module))
         return net.kind.propagate(module, tensors).map_parts(_array)
+
+
+def propagate_tensors(net: SkorchNet, jet: Jet) -> Jet:
+    """Pass a jet of tensors through the net on their device; autograd goes back to them alone.
+
+    Raises
+    ------
+    ValueError
+        The tensors are on another device than the net.
+    """
+    module, value = net.module_, jet.value
+    parameter = next(module.parameters())
+    if value.device != parameter.device:
+        raise ValueError(
+            f"X is on {value.device} and the net on {parameter.device}: bring them together, by "
+            f"X.to({str(parameter.device)!r}) or by a fit with device={str(value.device)!r}."
+        )
+    recorded = any(part.requires_grad for part in jet.parts)
+    mode = nullcontext() if recorded else torch.no_grad()
+    with mode, one_thread(multiplications(module, len(value))):
+        tensors = jet.map_parts(lambda part: part.to(parameter.dtype))
+        found = net.kind.propagate(module, tensors, frozen=recorded)
+        return found.map_parts(lambda part: part.to(value.dtype))
 
 
 def _tensor(array, module):

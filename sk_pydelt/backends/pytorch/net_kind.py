@@ -55,8 +55,11 @@ class NetKind(ABC):
         """Raise a ValueError where known derivatives cannot be fitted; it may draw numbers."""
 
     @abstractmethod
-    def propagate(self, module: torch.nn.Module, jet: Jet) -> Jet:
-        """Pass a jet of tensors through the module as it predicts."""
+    def propagate(self, module: torch.nn.Module, jet: Jet, *, frozen: bool = False) -> Jet:
+        """Pass a jet of tensors through the module as it predicts.
+
+        The weights of a `frozen` one are constants, which autograd does not reach.
+        """
 
     @abstractmethod
     def outputs(self, module: torch.nn.Module, rows: Rows) -> torch.Tensor:

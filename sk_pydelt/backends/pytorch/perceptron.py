@@ -6,9 +6,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from ...jets import Jet
 from ...jets.activations import ACTIVATIONS, rational
-from ...jets.perceptron import Dense, initial_layers, normalised, propagate
+from ...jets.perceptron import Dense, initial_layers, normalised
 from .generator import SeededGenerator
 
 __all__ = ["Dropout", "MultilayerPerceptron", "Rational", "Sine", "Softplus"]
@@ -102,7 +101,6 @@ class MultilayerPerceptron(nn.Module):
         seed: int,
     ) -> None:
         super().__init__()
-        self.activation = activation
         masks = SeededGenerator(seed + 1)
         widths = (n_features, *hidden_layers, n_outputs)
         *hidden, last = initial_layers(widths, activation, omega_0, seed)
@@ -131,7 +129,3 @@ class MultilayerPerceptron(nn.Module):
                 spread = cast(torch.Tensor, variance) + layer.eps
                 found[-1] = normalised(found[-1], mean, spread, layer.weight, layer.bias)
         return found
-
-    def propagate(self, jet: Jet) -> Jet:
-        """Pass a jet of tensors through the net as it predicts, in evaluation mode."""
-        return propagate(self.dense_layers(), self.activation, jet)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ...jets import Jet
-from ...jets.perceptron import Perceptron
+from ...jets.perceptron import Dense, Perceptron, propagate
 from .batches import Rows
 from .net_kind import NetKind
 from .perceptron import MultilayerPerceptron
@@ -44,8 +44,11 @@ class PerceptronNet(NetKind):
     def require_slopes(self, module: torch.nn.Module, X: torch.Tensor) -> None:
         """Nothing: the estimator refuses dropout and batch normalisation with known slopes."""
 
-    def propagate(self, module: torch.nn.Module, jet: Jet) -> Jet:
-        return cast(MultilayerPerceptron, module).propagate(jet)
+    def propagate(self, module: torch.nn.Module, jet: Jet, *, frozen: bool = False) -> Jet:
+        layers = cast(MultilayerPerceptron, module).dense_layers()
+        if frozen:
+            layers = [Dense(weight.detach(), bias.detach()) for weight, bias in layers]
+        return propagate(layers, self.spec.activation, jet)
 
     def outputs(self, module: torch.nn.Module, rows: Rows) -> torch.Tensor:
         if rows.directions is None:

@@ -89,12 +89,13 @@ class UserModule(NetKind):
             in_training, outputs = (module.train(mode)(X).cpu().numpy() for mode in (True, False))
         require_one_net(in_training, outputs)
 
-    def propagate(self, module: torch.nn.Module, jet: Jet) -> Jet:
+    def propagate(self, module: torch.nn.Module, jet: Jet, *, frozen: bool = False) -> Jet:
         """Taylor coefficients of the module along a jet, by nested forward differentiation.
 
         Row by row, g(t) = module(Σ c_α t^α) is a map of the jet's variables t; its derivatives at
         t = 0 are those of the composition.
         """
+        call = _with_constants(module) if frozen else module
         q, n = jet.n_variables, len(jet.value)
         exponents = [a for k in range(jet.degree + 1) for a in multi_indices(q, k)]
         powers = torch.tensor(exponents, dtype=jet.value.dtype, device=jet.value.device)
@@ -105,7 +106,7 @@ class UserModule(NetKind):
             order = min(order, 1)  # shows whether the module can be differentiated
 
         def row(coefficient, t):
-            return module((torch.prod(t**powers, dim=1) @ coefficient)[None])[0]
+            return call((torch.prod(t**powers, dim=1) @ coefficient)[None])[0]
 
         functions = [row]
         for _ in range(order):
@@ -124,6 +125,13 @@ class UserModule(NetKind):
 
     def weight_function(self, module: torch.nn.Module) -> ModuleFunction:
         return ModuleFunction(module)
+
+
+def _with_constants(module):
+    """The module as a function whose weights autograd does not reach."""
+    named = *module.named_parameters(), *module.named_buffers()
+    tensors = {name: tensor.detach() for name, tensor in named}
+    return lambda X: torch.func.functional_call(module, tensors, (X,))
 
 
 def _entry(tensor, alpha):

@@ -1,0 +1,79 @@
+"""Rows that are brought to a device block by block: here tensors on the processor stand for it."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
+from small_nets import small
+
+import sk_pydelt
+from sk_pydelt.backends import registry
+from sk_pydelt.backends.pytorch import PyTorchBackend
+from sk_pydelt.backends.pytorch.gpu import home, rows_of
+from sk_pydelt.jets.blocks import Home
+
+X = np.random.default_rng(0).uniform(0.5, 2, (20, 2))
+Y = np.column_stack([np.sin(X[:, 0]) * X[:, 1], np.cos(X.sum(axis=1))])
+ENTERED = []
+
+
+def enter(values):
+    ENTERED.append(values)
+    return torch.tensor(values)
+
+
+class OnADevice(PyTorchBackend):
+    """Nets to which rows are brought as tensors, seven at a time."""
+
+    def home(self, net):
+        return Home(enter, lambda n_terms: 7)
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    monkeypatch.setitem(registry._BACKENDS, "on-a-device", OnADevice())
+
+
+MODELS = {
+    "alone": lambda backend: small(backend=backend),
+    "scaled": lambda backend: make_pipeline(StandardScaler(), small(backend=backend)),
+    "numpy before": lambda backend: make_pipeline(
+        PowerTransformer(), StandardScaler(), small(backend=backend)
+    ),
+    "search": lambda backend: GridSearchCV(small(backend=backend), {"alpha": [0.0]}, cv=2),
+}
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_each_row_goes_in_once(make):
+    on_device, expected = (make(backend).fit(X, Y) for backend in ("on-a-device", "pytorch"))
+    for function in (sk_pydelt.jacobian, sk_pydelt.hessian, sk_pydelt.curl, predict):
+        ENTERED.clear()
+        found = function(on_device, X)
+        assert isinstance(found, np.ndarray)
+        assert_allclose(found, function(expected, X), rtol=1e-10, atol=1e-13)
+        assert [len(rows) for rows in ENTERED] == [7, 7, 6]
+
+
+def predict(model, X):
+    return model.predict(X)
+
+
+def test_a_scaler_without_a_rule_keeps_rows_on_the_processor():
+    double = FunctionTransformer(lambda y: 2 * y, lambda y: y / 2)
+    on_device, expected = (
+        small(backend=backend, y_scaler=double).fit(X, Y) for backend in ("on-a-device", "pytorch")
+    )
+    ENTERED.clear()
+    assert np.array_equal(on_device.predict(X), expected.predict(X))
+    assert not ENTERED
+
+
+def test_rows_on_a_gpu_are_many():
+    assert home(small().fit(X, Y).net_) is None
+    columns, terms = 2 * (64 + 64 + 1), 5
+    assert 2**17 < rows_of(16 * 2**30, columns * terms) <= 2**20
+    assert rows_of(10, columns) == 1
