@@ -62,6 +62,14 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         ],
     }
 
+    _doc_link_module = "sk_pydelt"  # what a notebook's diagram links to
+    _doc_link_template = "https://sk-pydelt.readthedocs.io/en/stable/generated/{name}.html"
+
+    def _doc_link_url_param_generator(self):
+        module = type(self).__module__
+        public = module if module == "sk_pydelt.interpolation" else "sk_pydelt"
+        return {"name": f"{public}.{type(self).__name__}"}
+
     @abstractmethod
     def _fit_scaled(self, samples: Samples):
         """Fit to scaled samples, whose y is NaN where it was not measured."""

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,13 @@ def test_the_source_distribution_grafts_every_folder():
     folders = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")}
     scratch = {"build", "dist", "venv", "__pycache__"} | {p.name for p in ROOT.glob("*.egg-info")}
     assert not folders - scratch - {PACKAGE.name} - set(manifest)
+
+
+@pytest.mark.parametrize("module", ["sk_pydelt", "sk_pydelt.interpolation"])
+def test_diagrams_link_to_the_documentation(module):
+    """That is declared, on the page of the class's public name."""
+    model = import_module(module).SplineInterpolator()
+    page = (
+        f"{PROJECT['urls']['Documentation']}/en/stable/generated/{module}.SplineInterpolator.html"
+    )
+    assert f'href="{page}"' in model._repr_html_()
