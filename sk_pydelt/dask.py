@@ -10,6 +10,7 @@ Columns of X that lie in several chunks are brought together; rows stay where th
 """
 
 import copy
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,6 +71,8 @@ def predict(model: BaseEstimator, X: Any, return_std: bool = False) -> Lazy:
     ------
     TypeError
         X is no array or frame of dask.
+    ConnectionError
+        A client of `distributed` is in use, and has lost its cluster.
     ValueError
         X of another number of features or of other columns, of one axis, or of chunks whose sizes
         are not known.
@@ -208,6 +211,7 @@ def _lazily(function, model, X, *beside, **options):
     """
     estimator = model.model if isinstance(model, calculus.Derivative) else model
     require_fitted(estimator)
+    _require_cluster()
     example = _example(X)
     probe = _probe(function, estimator, example)
     found = function(model, probe, *(np.ones(X.shape[1]) for _ in beside), **options)
@@ -216,6 +220,21 @@ def _lazily(function, model, X, *beside, **options):
     work = {"function": function, "options": options, "tail": tail}
     rows = _mapped(_once(model), X, beside, work)
     return tuple(rows[:, i] for i in range(len(found))) if several else rows
+
+
+def _require_cluster():
+    """Raise a ConnectionError where the client in use has lost its cluster."""
+    distributed = sys.modules.get("distributed")
+    try:
+        client = distributed and distributed.default_client()
+    except ValueError:  # there is none
+        return
+    if client and client.status not in ("newly-created", "running"):
+        raise ConnectionError(
+            f"The client in use has lost its cluster, {client.scheduler.address}: what is computed "
+            "now would be cancelled. Make a client of a cluster that runs, or compute in this "
+            f"process after client.close(); its status is {client.status!r}."
+        )
 
 
 def _example(X):

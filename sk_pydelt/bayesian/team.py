@@ -1,6 +1,7 @@
 """Workers that fit many nets at a time, as long as there is time and nobody interrupts."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from itertools import islice
 from time import monotonic
 from typing import Any
@@ -49,7 +50,13 @@ class Team:
         return not self.is_interrupted and monotonic() < self.deadline
 
     def map(self, work: Callable, tasks: Iterable[tuple], at_least: int = 0) -> Iterator[Any]:
-        """Results of the tasks that there was time for: of the first few, at least."""
+        """Results of the tasks that there was time for: of the first few, at least.
+
+        Raises
+        ------
+        ConnectionError
+            The workers are those of a cluster, and it is gone.
+        """
         from joblib import Parallel, delayed
 
         chosen = self._in_time(iter(tasks), at_least)
@@ -61,6 +68,12 @@ class Team:
                 yield result
         except KeyboardInterrupt:
             self.is_interrupted = True
+        except (OSError, CancelledError) as error:
+            raise ConnectionError(
+                "The workers that were fitting nets are gone, and the estimator is as it was. Fit "
+                "it again with a client of a cluster that runs, or without joblib.parallel_config; "
+                f"got {type(error).__name__}: {error}"
+            ) from error
 
     def show(self, best: str) -> None:
         """Show the best setting so far."""
