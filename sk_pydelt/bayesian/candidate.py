@@ -26,6 +26,8 @@ __all__ = ["Candidate"]
 # that compete with others, the other three for a setting that is alone.
 STARTS = (0.75, 10.0), (0.5, 0.1), (0.0, 10.0), (0.75, 0.1), (0.5, 0.1), (0.0, 0.1)
 
+N_WARM = 10  # steps that leave priors and noise as they are, at least
+LINEAR_TOLERANCE = 0.01  # nats in a step, of a polynomial
 LAST = 0.1  # of the steps of a run, in which the evidence is to have stopped rising
 HIGH_FREQUENCY = 60.0  # radians per unit of scaled x: no sine net of the portfolio begins above it
 
@@ -95,13 +97,21 @@ class Candidate:
         """Steps done."""
         return self.fit.n_iter
 
+    @property
+    def converged(self) -> bool:
+        """Whether more steps would change nothing that matters."""
+        return self.fit.converged
+
     def run(self, n_iter: int, tolerance: float = 1e-3) -> None:
         """Go on for some steps, or until the log evidence changes by less than a tolerance."""
         last = ceil(LAST * n_iter)
+        waits = N_WARM
+        if isinstance(self.problem.net, PolynomialNet):  # nothing to find, and cheap
+            waits, tolerance = 0, min(tolerance, LINEAR_TOLERANCE)
         with one_blas_thread(self.problem.work):
-            self.fit = evidence_steps(self.fit, n_iter - last, tolerance=tolerance)
+            self.fit = evidence_steps(self.fit, n_iter - last, waits, tolerance)
             before = self.fit.log_evidence
-            self.fit = evidence_steps(self.fit, last, tolerance=tolerance)
+            self.fit = evidence_steps(self.fit, last, waits, tolerance)
         self._rise = self.fit.log_evidence - before
 
     def log_densities(self, samples: Samples) -> np.ndarray:

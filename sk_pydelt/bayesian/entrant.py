@@ -13,7 +13,7 @@ __all__ = ["Entrant", "Setting", "folds"]
 Setting = tuple[tuple[int, ...], str, float]  # hidden layers, activation, frequency of a sine
 
 FOLDS = 5  # of the samples: each setting is fitted without each of them, and judged by it
-STUCK = 2  # standard deviations of the score by which a start is below the best, or all below that
+STUCK = 2  # standard deviations of the score by which a start is below the best
 ALONE = 3  # number of the first start of a setting that has not been judged
 WORST = -1e300  # density of a sample where a net gives none
 
@@ -33,9 +33,10 @@ class Entrant:
     ----------
     build : callable
         From samples and the keywords `hidden_layers`, `activation`, `omega_0`, `seed` and `start`
-        to a net with `run(n_iter, tolerance)`, `n_iter`, `on(samples)`, `log_densities(samples)`,
-        `held_out()`, `log_evidence`, `is_exact`, `spread`, `n_weights` and `samples`. `start` is
-        the number of this start of the setting, from 0, or from `ALONE` where no other competes.
+        to a net with `run(n_iter, tolerance)`, `n_iter`, `converged`, `on(samples)`,
+        `log_densities(samples)`, `held_out()`, `log_evidence`, `is_exact`, `spread`, `n_weights`
+        and `samples`. `start` is the number of this start of the setting, from 0, or from `ALONE`
+        where no other competes.
     samples : Samples
         Those by which it is judged.
     setting : tuple
@@ -79,9 +80,9 @@ class Entrant:
         """Pairs (rows of a fold, those of all others)."""
         return folds(len(self.samples))
 
-    def n_steps(self, i: int) -> int:
-        """Steps that the net of the i-th fold has done."""
-        return self.nets[i].n_iter if i < len(self.nets) else 0
+    def is_done(self, i: int, n_steps: int) -> bool:
+        """Whether the net of the i-th fold has done so many steps, or has nothing left to do."""
+        return i < len(self.nets) and (self.nets[i].converged or self.nets[i].n_iter >= n_steps)
 
     def trial(self, i: int) -> tuple[Any, Samples]:
         """The net of the i-th fold, as far as it is, and the samples that it has not seen."""
@@ -94,16 +95,16 @@ class Entrant:
         self.nets[i : i + 1] = [net]
         self.log_densities[self.folds[i][0]] = np.nan_to_num(log_densities, nan=WORST)
 
+    def begun(self, i: int, first: int = 0) -> Any:
+        """The i-th net to be fitted to all samples: one that was judged, or else a new one."""
+        nets = sorted(self.nets, key=lambda net: -net.log_evidence)
+        return nets[i].on(self.samples) if i < len(nets) else self.net(self.samples, first + i)
+
     def unstuck(self, scored: list[tuple[float, Any]]) -> list:
         """Nets from pairs (score, net), best first and without those that are stuck."""
         scored = sorted(scored, key=lambda pair: -pair[0])
         least = scored[0][0] - STUCK * scored[0][1].spread
         return [net for score, net in scored if score >= least]
-
-    def is_stuck(self, score: float) -> bool:
-        """Whether nets fitted to all samples, with this best score, are worse than those judged."""
-        least = len(self.samples) * self.mean_score - STUCK * self.spread if self.nets else -np.inf
-        return score < least
 
     @property
     def n_judged(self) -> int:

@@ -58,7 +58,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     judged by cross-validation: by how well its nets, fitted to four fifths of the samples, predict
     the others. What chance alone cannot have put behind the best is left out, after few steps on
     few folds if it can be (Maron & Moore 1994; Jamieson & Talwalkar 2016). Those that cannot be
-    told from the best are fitted to all samples from several starts, and averaged: half of the
+    told from the best go on with all samples, from several starts, and are averaged: half of the
     weights stack their predictive distributions (Yao et al. 2018), half are by the marginal
     likelihood. The variance of the average is that of the mixture: the mean of Laplace's variances,
     and the spread of the nets. A polynomial that is among them needs no net beside it.
@@ -86,7 +86,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         curves whose main frequency is above it and above 60, which is 19 periods, every other
         unit begins at up to so much from that frequency.
     n_init : int, default=3
-        Starts of each net that comes into the average.
+        Starts of each net that comes into the average; fewer of each where more than two nets do.
     max_iter : int, default=150
         Steps of a fit, at most. A `ConvergenceWarning` says so where they end too early: where the
         log marginal likelihood of nets that carry most of the average rose in the last tenth by

@@ -9,7 +9,7 @@ import numpy as np
 from ..jets.perceptron import hidden_widths
 from ..samples import Samples
 from ..solvers.averaging import stacking_weights
-from .entrant import ALONE, WORST, Entrant, Setting
+from .entrant import ALONE, FOLDS, WORST, Entrant, Setting
 from .team import Team
 
 __all__ = ["portfolio", "race"]
@@ -38,10 +38,19 @@ FIELDS: tuple[Setting, ...] = (
     ((8, 8, 8), "tanh", 1.0),
     ((16,), "swish", 1.0),
     ((8, 8), "swish", 1.0),
-    ((16, 16), "softplus", 1.0),
+    ((12, 12), "softplus", 1.0),
     ((8, 8), "rational", 1.0),
     ((12, 12), "sine", 3.0),
 )
+# Nets that compete only where one of these simpler ones is among the best `LEADERS` at first.
+LATE: dict[Setting, tuple[Setting, ...]] = {
+    ((8, 8, 8), "tanh", 1.0): (((8, 8), "tanh", 1.0),),
+    ((8, 8), "swish", 1.0): (((8,), "swish", 1.0), ((8, 8), "softplus", 1.0)),
+    ((48,), "sine", 60.0): (((32,), "sine", 20.0), ((12, 12), "sine", 12.0)),
+    ((24, 24), "sine", 40.0): (((12, 12), "sine", 12.0),),
+}
+LEADERS = 4
+LARGE_NET = 200  # weights
 
 
 class Rung(NamedTuple):
@@ -54,6 +63,7 @@ class Rung(NamedTuple):
     n_folds: int
     n_steps: int
     n_steps_of_large: int
+    large: int = LARGE_NET
 
     def folds(self, entrant: Entrant) -> int:
         """Number of folds that a setting is judged by: more where they are of few samples."""
@@ -62,13 +72,13 @@ class Rung(NamedTuple):
 
     def steps(self, entrant: Entrant) -> int:
         """Number of steps of a net, at most."""
-        return self.n_steps if entrant.n_weights <= LARGE_NET else self.n_steps_of_large
+        return self.n_steps if entrant.n_weights <= self.large else self.n_steps_of_large
 
 
-RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 5, 150, 80)
+RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 3, 150, 80)
 LAST_RUNG = Rung(1, 1, 150, 150)  # of a setting alone: it shows whether the data are exact
-EXACT_RUNGS = Rung(100, 1, 150, 150), Rung(6, 5, 150, 150)  # from then on
-LARGE_NET = 200  # weights
+EXACT_RUNGS = Rung(100, 1, 150, 40, 100), Rung(8, 1, 150, 150), Rung(5, 3, 150, 150)  # from then on
+EXACT_GAPS = 1.0, 5.0  # nats a sample by which a setting may be behind then: of all steps, of fewer
 LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
 # Nats in a step: smaller changes of the evidence end a trial, a fit, and that of a setting that is
 # alone. Nothing stands in for that one, and on its way it may be a constant for many steps.
@@ -77,7 +87,6 @@ CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind
 SIMPLER = 1.0, 0.0  # the same for a polynomial, which then needs no other settings beside it ...
 LEAST_TOLD = 20  # ... if so many samples say so
 LARGEST = 50.0  # nats by which a single sample tells two settings apart
-GOING_ON = 40  # steps of a net that was judged and goes on with all samples
 MAX_JUDGED = 1000  # samples by which settings are judged
 SPREAD = 4  # standard deviations of the score within which a setting is averaged
 LEAST_WEIGHT = 0.03  # of a net in the average, relative to that of the best
@@ -172,27 +181,49 @@ def _some_rows(n, rng):
 def _judged(entrants, max_iter, team):
     """Those that were never dropped and those that were, if there was time for them; best first."""
     dropped: list[Entrant] = []
+    entrants, waiting = _first(entrants)
     rungs, is_exact = list(RUNGS), False
     while rungs:
         rung = rungs.pop(0)
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
-        if len(entrants) == 1 and dropped and not is_exact:
+        if len(entrants) == 1 and dropped:
             rung, rungs = LAST_RUNG, []
-        numbers = range(rung.folds(entrants[0]))
-        pairs = [(e, i) for i in numbers for e in entrants if e.n_steps(i) < rung.steps(e)]
-        if is_first := not entrants[0].nets:
-            pairs.sort(key=_follows_less)
-        trials = ((*e.trial(i), min(rung.steps(e), max_iter)) for e, i in pairs)
-        for (entrant, i), outcome in zip(pairs, team.map(_try, trials, at_least=is_first)):
-            entrant.record(i, *outcome)
-        entrants = _best_first(entrant for entrant in entrants if entrant.nets)
+        _judge(entrants, rung, max_iter, team, is_first=not any(e.nets for e in entrants))
+        entrants = _best_first(entrants)
         if not entrants:
             break
+        joining, waiting = _joining(entrants, waiting), []
+        _judge(joining, rung, max_iter, team)
+        entrants = _best_first(entrants + joining)
         if entrants[0].is_exact and not is_exact:
             rungs, is_exact = list(EXACT_RUNGS), True
         team.show(str(entrants[0]))
     return entrants, dropped
+
+
+def _first(entrants):
+    """Those that compete from the start, and those that wait for the simpler ones among these."""
+    present = {entrant.setting for entrant in entrants}
+    late = [e for e in entrants if not present.isdisjoint(LATE.get(e.setting, ()))]
+    return [entrant for entrant in entrants if entrant not in late], late
+
+
+def _joining(entrants, waiting):
+    """Those of the waiting of which a simpler one is among the best."""
+    leaders = {entrant.setting for entrant in _hopeful(entrants, LEADERS)[0]}
+    return [entrant for entrant in waiting if not leaders.isdisjoint(LATE[entrant.setting])]
+
+
+def _judge(entrants, rung, max_iter, team, is_first=False):
+    """Nets of a rung's folds take its steps, those that have not yet."""
+    pairs = [(e, i) for i in range(FOLDS) for e in entrants if i < rung.folds(e)]
+    pairs = [(e, i) for e, i in pairs if not e.is_done(i, rung.steps(e))]
+    if is_first:
+        pairs.sort(key=_follows_less)
+    trials = ((*e.trial(i), min(rung.steps(e), max_iter)) for e, i in pairs)
+    for (entrant, i), outcome in zip(pairs, team.map(_try, trials, at_least=is_first)):
+        entrant.record(i, *outcome)
 
 
 def _follows_less(pair):
@@ -207,20 +238,28 @@ def _try(net, samples, n_steps):
 
 
 def _best_first(entrants):
-    return sorted(entrants, key=lambda entrant: -entrant.mean_score)
+    """Those that were judged, best first."""
+    return sorted((e for e in entrants if e.nets), key=lambda entrant: -entrant.mean_score)
 
 
 def _hopeful(entrants, n_settings):
-    """Those that may yet win, best first, and the others (Maron & Moore 1994).
-
-    Chance is no reason in exact data, which all nets follow closer with each step.
-    """
-    if not entrants[0].nets:
+    """Those that may yet win, best first, and the others (Maron & Moore 1994)."""
+    if not any(entrant.nets for entrant in entrants):
         return entrants, []
-    entrants = _best_first(entrants)
-    best = entrants[0]
-    near = [e for e in entrants if best.is_exact or _near(e, best, *CHANCE)][:n_settings]
+    best, *others = _best_first(entrants)
+    may_win = _keeps_up if best.is_exact else _near
+    near = [best, *(entrant for entrant in others if may_win(entrant, best))][:n_settings]
     return near, [entrant for entrant in entrants if entrant not in near]
+
+
+def _keeps_up(entrant, best):
+    """Whether a setting may yet win in exact data, which nets follow closer with each step.
+
+    Chance is no reason there. Nets of few weights take all their steps before they are judged, for
+    these are cheap and what they find last may be orders of magnitude nearer.
+    """
+    done = all(entrant.is_done(i, EXACT_RUNGS[-1].n_steps) for i in range(len(entrant.nets)))
+    return _lead(best, entrant).mean() <= EXACT_GAPS[not done]
 
 
 def _finalists(entrants):
@@ -228,38 +267,39 @@ def _finalists(entrants):
     if not entrants:
         return []
     best = entrants[0]
-    near = [entrant for entrant in entrants if _near(entrant, best, 0.0, SPREAD * best.spread)]
+    near = [e for e in entrants if _near(e, best, 0.0, SPREAD * best.spread)]
     if best.n_judged < LEAST_TOLD:
         return near
     return [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)] or near
 
 
-def _near(entrant, best, n_errors, slack):
+def _near(entrant, best, n_errors=CHANCE[0], slack=CHANCE[1]):
     """Whether chance alone may have put a setting behind the best, by samples that both saw."""
-    lead = best.log_densities - entrant.log_densities
-    lead = np.clip(lead[~np.isnan(lead)], -LARGEST, LARGEST)
+    lead = _lead(best, entrant)
     return lead.sum() <= n_errors * np.sqrt(len(lead)) * lead.std() + slack
+
+
+def _lead(best, entrant):
+    """By how much one predicts samples better than another, those that both saw."""
+    lead = best.log_densities - entrant.log_densities
+    return np.clip(lead[~np.isnan(lead)], -LARGEST, LARGEST)
 
 
 def _fitted(entrants, samples, n_init, max_iter, team):
     """Pairs of a setting and its nets, fitted to all samples: one at least.
 
-    They start anew, for with more samples they may find more than those that were judged. If none
-    does as well as those did, these go on instead. Where settings were judged by some of many
-    samples, starts are fitted to these, and the best of each setting goes on with all.
+    Nets that were judged go on, the best first; what is missing of `n_init` begins anew. Of more
+    than two settings, fewer nets each. Where settings were judged by some of many samples, the best
+    net of each then goes on with all.
     """
-    judged = any(entrant.nets for entrant in entrants)
-    first, tolerance = (0, TOLERANCES[1]) if judged else (ALONE, TOLERANCES[2])
+    alone = not any(entrant.nets for entrant in entrants)
+    first, tolerance = (ALONE, TOLERANCES[2]) if alone else (0, TOLERANCES[1])
     at_least = 0 if team.is_interrupted else 1
-    starts = [(entrant, first + k) for k in range(n_init) for entrant in entrants]
-    nets = (entrant.net(entrant.samples, start) for entrant, start in starts)
-    fits = ((net, max_iter, tolerance) for net in nets)
-    scored = _scored([entrant for entrant, _ in starts], fits, team, at_least)
-    owners = [e for e in scored if e.is_stuck(max(score for score, _ in scored[e])) for _ in e.nets]
-    nets = (net.on(e.samples) for e in dict.fromkeys(owners) for net in e.nets)
-    fits = ((net, min(GOING_ON, max_iter), tolerance) for net in nets)
-    scored |= _scored(owners, fits, team)
-    fitted = [(entrant, entrant.unstuck(pairs)[:n_init]) for entrant, pairs in scored.items()]
+    numbers = range(min(n_init, ceil(2 * n_init / len(entrants))) if entrants else 0)
+    owners = [entrant for _ in numbers for entrant in entrants]
+    nets = (entrant.begun(k, first) for k in numbers for entrant in entrants)
+    scored = _scored(owners, ((net, max_iter, tolerance) for net in nets), team, at_least)
+    fitted = [(entrant, entrant.unstuck(pairs)) for entrant, pairs in scored.items()]
     if not fitted or len(samples) == len(fitted[0][0].samples):
         return fitted
     goals = ((nets[0].on(samples), max_iter, tolerance) for _, nets in fitted)
@@ -267,7 +307,7 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     return [(entrant, [net]) for (entrant, _), net in gone_on] or fitted
 
 
-def _scored(owners, fits, team, at_least=0):
+def _scored(owners, fits, team, at_least):
     """Of each setting, the pairs (score, net) that there was time for."""
     found: dict[Entrant, list] = {}
     for entrant, net in zip(owners, team.map(_fit, fits, at_least)):

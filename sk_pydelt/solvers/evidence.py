@@ -18,7 +18,7 @@ MAX_WARM = 30  # steps that leave alpha and beta as they are, where the model fi
 UNEXPLAINED = 0.5  # of the targets' squares: so much is left of an output without a signal
 EXACT = 1e-4  # of the targets' squares: data of which no more is left are followed ever closer ...
 EXACT_TOLERANCE = 1e-3  # ... and this is the tolerance
-WINDOW = 10  # steps over which the log evidence is compared
+WINDOW = 5  # steps over which the log evidence is compared
 
 
 def _energy(point, fit, prior):

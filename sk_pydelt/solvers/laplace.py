@@ -9,7 +9,7 @@ from ..jets.jacobian import Jacobian
 from ..jets.namespace import namespace
 from .damping import Damping
 from .equations import DualEquations, Equations, PrimalEquations, Step, bent
-from .positive import add_to_diagonal, cholesky
+from .positive import add_to_diagonal, cholesky, root_factor
 
 __all__ = [
     "Determined",
@@ -19,7 +19,6 @@ __all__ = [
     "EvidenceProblem",
     "Laplace",
     "PrimalLaplace",
-    "complement",
     "laplace",
     "whitened_svd",
 ]
@@ -223,18 +222,12 @@ class DualLaplace(Laplace):
 
     def _invert(self, C, prior):
         """Log determinant and inverse of C; where rounding would spoil them, from J itself."""
-        if float(C.diagonal().max()) < MAX_CONDITION and (factor := cholesky(C)):
-            return factor.log_determinant(), factor.inverse()
-        xp = namespace(C)
-        U, s, _ = xp.linalg.svd(self.jacobian.dense() / prior**0.5, full_matrices=False)
-        return float(xp.log1p(s**2).sum()), complement(U, s)
-
-
-def complement(U: Any, s: Any) -> Any:
-    """(I + U s² Uᵀ)⁻¹, with nothing that cancels where U is square."""
-    if U.shape[0] <= U.shape[1]:
-        return (U / (1 + s**2)) @ U.T
-    return add_to_diagonal(-(U * (s**2 / (1 + s**2))) @ U.T, 1)
+        factor = cholesky(C) if float(C.diagonal().max()) < MAX_CONDITION else None
+        if factor is None:
+            xp, root = namespace(C), (self.jacobian.dense() / prior**0.5).T
+            unit = xp.eye(C.shape[0], dtype=C.dtype, device=C.device)
+            factor = root_factor(xp.concat([unit, root]))
+        return factor.log_determinant(), factor.inverse()
 
 
 class PrimalLaplace(Laplace):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..jets.namespace import namespace
 
-__all__ = ["EigenFactor", "add_to_diagonal", "cholesky", "factorise"]
+__all__ = ["EigenFactor", "add_to_diagonal", "cholesky", "factorise", "root_factor"]
 
 
 def add_to_diagonal(A: Any, d: Any) -> Any:
@@ -18,6 +18,11 @@ def add_to_diagonal(A: Any, d: Any) -> Any:
 def cholesky(A: Any) -> "LapackFactor | TorchFactor | None":
     """The Cholesky factor of A (k, k); None where rounding has made A indefinite."""
     return (LapackFactor if isinstance(A, np.ndarray) else TorchFactor).of(A)
+
+
+def root_factor(S: Any) -> "LapackFactor | TorchFactor":
+    """The Cholesky factor of SᵀS, of S (m, k) of rank k, which is not squared: by QR."""
+    return (LapackFactor if isinstance(S, np.ndarray) else TorchFactor).of_root(S)
 
 
 def factorise(A: Any) -> "LapackFactor | TorchFactor | EigenFactor":
@@ -42,13 +47,18 @@ class LapackFactor:
     @classmethod
     def of(cls, A: Any) -> "LapackFactor | None":
         """The factor of A, None where A is not positive definite."""
-        from scipy.linalg import lapack
-
-        kind = "s" if A.dtype.itemsize == 4 else "d"
-        names = ("potrf", "potrs", "potri", "trtri")
-        potrf, *others = (getattr(lapack, kind + name) for name in names)
+        potrf, *others = _routines(A, ("potrf", "potrs", "potri", "trtri"))
         factor, failed = potrf(A.T, lower=1)  # of a symmetric matrix: A.T is in LAPACK's order
         return None if failed else cls(factor, others)
+
+    @classmethod
+    def of_root(cls, S: Any) -> "LapackFactor":
+        """The factor of SᵀS."""
+        from scipy.linalg import qr
+
+        names = ("potrs", "potri", "trtri")
+        root = qr(S, mode="r", overwrite_a=True, check_finite=False)[0][: S.shape[1]]
+        return cls(np.asfortranarray(root.T), _routines(root, names))
 
     def solve(self, b: Any) -> Any:
         """A⁻¹ b, for b (k,)."""
@@ -68,7 +78,15 @@ class LapackFactor:
 
     def log_determinant(self) -> float:
         """log det A."""
-        return 2 * float(np.log(self._factor.diagonal()).sum())
+        return 2 * float(np.log(np.abs(self._factor.diagonal())).sum())
+
+
+def _routines(A, names):
+    """Routines of LAPACK for the type of A."""
+    from scipy.linalg import lapack
+
+    kind = "s" if A.dtype.itemsize == 4 else "d"
+    return [getattr(lapack, kind + name) for name in names]
 
 
 class TorchFactor:
@@ -82,6 +100,11 @@ class TorchFactor:
         """The factor of A, None where A is not positive definite."""
         factor, failed = namespace(A).linalg.cholesky_ex(A)
         return None if failed else cls(factor)
+
+    @classmethod
+    def of_root(cls, S: Any) -> "TorchFactor":
+        """The factor of SᵀS."""
+        return cls(namespace(S).linalg.qr(S)[1].T)
 
     def solve(self, b: Any) -> Any:
         """A⁻¹ b, for b (k,)."""
@@ -97,7 +120,7 @@ class TorchFactor:
 
     def log_determinant(self) -> float:
         """log det A."""
-        return 2 * float(self._factor.diagonal().log().sum())
+        return 2 * float(self._factor.diagonal().abs().log().sum())
 
 
 class EigenFactor:

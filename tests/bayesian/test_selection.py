@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from sk_pydelt.bayesian.candidate import Candidate
 from sk_pydelt.bayesian.entrant import Entrant, folds
-from sk_pydelt.bayesian.selection import LARGE_NET, MAX_JUDGED, RUNGS, portfolio, race
+from sk_pydelt.bayesian.selection import EXACT_RUNGS, LARGE_NET, MAX_JUDGED, RUNGS, portfolio, race
 from sk_pydelt.bayesian.team import Team
 from sk_pydelt.samples import Samples
 
@@ -25,7 +25,7 @@ class Polynomial:
         self.samples, self.degree, self.seed, self.start = samples, hidden_layers[0], seed, start
         self.n_weights, self.needed, self.n_iter = 10, omega_0, 0
         self.spread, self.log_evidence, self.coefficients = 1.0, -3.0 * self.degree, [0.0]
-        self.is_exact = False
+        self.is_exact = self.converged = False
         self.is_stuck = seed % 2 == 0 or activation == "stuck"
         Polynomial.fitted += 1
 
@@ -59,6 +59,21 @@ def run(samples, settings, build=Polynomial, time_budget=None, n_jobs=None, **op
     options = {"n_init": 4, "max_iter": 100} | options
     with Team(n_jobs, time_budget, verbose=False) as team:
         return race(build, samples, settings, **options, team=team, rng=np.random.RandomState(0))
+
+
+class Free(Polynomial):
+    """One that is never stuck."""
+
+    def held_out(self):
+        return 100.0
+
+
+class Exact(Polynomial):
+    """One of data without noise, that a polynomial of the right degree follows."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.is_exact = True
 
 
 def setting(degree, steps=1):
@@ -112,8 +127,10 @@ def test_settings_that_cannot_win_are_not_run_on(samples):
 
 def test_settings_alike_stay_together_up_to_the_number_of_a_rung(samples):
     entrants, _ = run(samples, [setting(3)] * 12)
-    n_folds = sorted(len(entrant.nets) for entrant in entrants)
-    assert n_folds.count(5) == RUNGS[-1].n_settings
+    n_steps = [entrant.nets[0].n_iter for entrant in entrants]
+    assert n_steps.count(100) == RUNGS[-1].n_settings
+    n_folds = [len(entrant.nets) for entrant in entrants]
+    assert n_folds.count(RUNGS[-1].n_folds) == RUNGS[1].n_settings
     assert n_folds.count(1) == 12 - RUNGS[1].n_settings
 
 
@@ -126,24 +143,46 @@ def test_few_samples_are_held_out_all_from_the_start(samples):
 def test_settings_judged_by_fewer_samples_are_not_averaged(samples):
     class Unlikely(Polynomial):
         def log_densities(self, samples):
-            return super().log_densities(samples) - 9  # so that sums of fewer samples are higher
+            return super().log_densities(samples) - 29  # so that sums of fewer samples are higher
 
     entrants, _ = run(samples, [setting(3), setting(4), setting(0)], build=Unlikely)
-    assert [entrant.n_judged for entrant in entrants] == [N, N, N // 5]
+    assert [entrant.n_judged for entrant in entrants] == [N * 3 // 5] * 2 + [N // 5]
     assert entrants[2].score > entrants[0].score
     assert entrants[2].weight == 0
 
 
-def test_exact_data_are_judged_by_nets_of_all_steps(samples):
-    class Exact(Polynomial):
+def test_in_exact_data_small_nets_take_all_steps_before_they_are_dropped(samples):
+    late = setting(3, steps=RUNGS[0].n_steps + 1)  # the first rung would have dropped it
+    entrants, _ = run(samples, [late, setting(1), setting(0)], build=Exact, max_iter=150)
+    assert entrants[0].setting == late
+    assert [[net.n_iter for net in entrant.nets] for entrant in entrants] == [[150]] * 3
+
+
+def test_in_exact_data_large_nets_are_dropped_by_the_small_ones(samples):
+    class Large(Exact):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
-            self.is_exact = True
+            self.n_weights = EXACT_RUNGS[0].large + (self.degree != 3)
 
-    late = setting(3, steps=RUNGS[0].n_steps + 1)  # the first rung would have dropped it
-    entrants, _ = run(samples, [late, setting(2), setting(1)], build=Exact)
-    assert entrants[0].setting == late
-    assert [len(entrant.nets) for entrant in entrants] == [5] * 3
+    entrants, _ = run(samples, [setting(1), setting(3)], build=Large, max_iter=150)
+    assert [[net.n_iter for net in entrant.nets] for entrant in entrants] == [[150], [40]]
+
+
+def test_nets_that_wait_join_where_a_simpler_one_leads():
+    x = np.linspace(-1, 1, 60)[:, None]
+    small, deep = ((8, 8), "tanh", 1.0), ((8, 8, 8), "tanh", 1.0)
+    options = {"build": Candidate, "n_init": 1, "max_iter": 40}
+    wave = Samples(x, np.sin(6 * x))
+    entrants, _ = run(wave, [small, deep], **options)
+    assert {entrant.setting for entrant in entrants} == {small, deep}
+    line = Samples(x, x + 0.3 * np.random.default_rng(0).standard_normal(x.shape))
+    simple = [((), kind, 1.0) for kind in ("linear", "quadratic", "cubic")]
+    sine, dear = ((32,), "sine", 20.0), ((48,), "sine", 60.0)
+    entrants, _ = run(line, [*simple, ((8,), "swish", 1.0), sine, dear], **options)
+    assert dear not in [entrant.setting for entrant in entrants]
+    assert portfolio(1).index(dear)  # and it competes with nobody beside it
+    entrants, _ = run(line, [dear, ((48,), "sine", 20.0)], **options)
+    assert len(entrants) == 2
 
 
 def test_what_was_dropped_is_not_averaged_with_what_is_left(samples):
@@ -165,7 +204,9 @@ def test_large_nets_take_fewer_steps(samples):
 
     entrants, _ = run(samples, [setting(3), setting(4), setting(0)], build=Large)
     steps = [[net.n_iter for net in entrant.nets] for entrant in entrants]
-    assert steps == [[RUNGS[-1].n_steps_of_large] * 5] * 2 + [[RUNGS[0].n_steps_of_large]]
+    assert steps == [[RUNGS[-1].n_steps_of_large] * RUNGS[-1].n_folds] * 2 + [
+        [RUNGS[0].n_steps_of_large]
+    ]
 
 
 def test_what_needs_more_steps_than_it_gets_does_not_win(samples):
@@ -189,7 +230,7 @@ def test_many_samples_are_judged_by_some_and_fitted_by_all():
     x = rng.uniform(-1, 1, (2 * MAX_JUDGED, 1))
     samples = Samples(x, 2 * x**3 - x + NOISE * rng.standard_normal(x.shape))
     entrants, nets = run(samples, [setting(1), setting(3), setting(4)])
-    assert entrants[0].n_judged == MAX_JUDGED
+    assert entrants[0].n_judged == MAX_JUDGED * 3 // 5
     for net, _ in nets:
         assert len(net.samples) == 2 * MAX_JUDGED
         expected = np.polyfit(x[:, 0], samples.y[:, 0], net.degree)
@@ -204,19 +245,39 @@ def test_starts_that_are_stuck_are_left_out(samples):
     assert_allclose([weight for _, weight in nets], 1 / len(nets))
 
 
-def test_if_all_starts_are_stuck_the_nets_of_the_folds_go_on(samples):
-    settings = [((3,), "stuck", 1), setting(0)]
-    entrants, nets = run(samples, settings)
-    assert [net.start for net, _ in nets] == ["goes on"] * len(entrants[0].nets)
-    assert all(len(net.samples) == N for net, _ in nets)
-    assert nets[0][0].seed in [net.seed for net in entrants[0].nets]
+def test_nets_that_were_judged_go_on_the_best_first(samples):
+    class Rising(Polynomial):
+        def __init__(self, samples, **options):
+            super().__init__(samples, **options)
+            self.log_evidence = samples.X.sum()
+
+    few = samples[np.arange(0, N, 10)]
+    entrants, nets = run(few, [setting(3), setting(0)], build=Rising, n_init=2)
+    assert len(entrants[0].nets) == 5
+    assert [net.start for net, _ in nets] == ["goes on"] * 2
+    assert all(len(net.samples) == len(few) for net, _ in nets)
+    best = sorted(entrants[0].nets, key=lambda net: net.log_evidence)[-2:]
+    assert {net.seed for net, _ in nets} == {net.seed for net in best}
+
+
+def test_what_is_missing_of_the_starts_begins_anew(samples):
+    entrants, nets = run(samples, [setting(3), setting(0)], build=Free, n_init=3)
+    assert len(entrants[0].nets) == 1  # nothing was left to choose
+    assert sorted(str(net.start) for net, _ in nets) == ["1", "2", "goes on"]
+
+
+def test_of_more_than_two_settings_fewer_nets_are_averaged(samples):
+    for n_settings, expected in ((1, 4), (2, 4), (3, 3), (4, 2)):
+        _, nets = run(samples[:40], [setting(3)] * n_settings, build=Free)
+        assert len(nets) == n_settings * expected
 
 
 def test_without_time_one_net_is_judged_and_one_is_fitted(samples):
     Polynomial.fitted = 0
     entrants, nets = run(samples, [setting(2), setting(3)], time_budget=0)
     assert len(entrants) == len(nets) == 1
-    assert Polynomial.fitted == 2
+    assert Polynomial.fitted == 1
+    assert nets[0][0].start == "goes on"
 
 
 def test_one_sample_needs_no_race(samples):

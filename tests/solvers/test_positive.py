@@ -5,7 +5,13 @@ import pytest
 from arrays import each_array
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_pydelt.solvers.positive import EigenFactor, add_to_diagonal, cholesky, factorise
+from sk_pydelt.solvers.positive import (
+    EigenFactor,
+    add_to_diagonal,
+    cholesky,
+    factorise,
+    root_factor,
+)
 
 
 @pytest.fixture
@@ -26,6 +32,16 @@ def test_a_cholesky_factor(rng, array, dtype):
     assert_allclose(factor.inverse(), np.linalg.inv(A), rtol=rtol, atol=rtol)
     assert factor.log_determinant() == pytest.approx(np.linalg.slogdet(A)[1], rel=rtol)
     assert str(factor.inverse().dtype).endswith(dtype)
+
+
+@each_array
+def test_a_factor_by_a_root_keeps_small_eigenvalues(rng, array):
+    U = np.linalg.svd(rng.standard_normal((5, 5)))[0]
+    s = np.array([1e9, 1e3, 1.0, 0.1, 0.0])
+    V = np.linalg.svd(rng.standard_normal((7, 7)))[0][:, :5]
+    factor = root_factor(array(np.vstack([np.eye(5), (V * s) @ U.T])))
+    assert_allclose(factor.inverse(), (U / (1 + s**2)) @ U.T, rtol=1e-6, atol=1e-12)
+    assert factor.log_determinant() == pytest.approx(np.log1p(s**2).sum(), rel=1e-9)
 
 
 @each_array
