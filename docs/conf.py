@@ -21,6 +21,7 @@ version = release = PROJECT["version"]
 extensions = [
     "myst_parser",
     "numpydoc",
+    "sphinx-mathjax-offline",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
@@ -38,6 +39,7 @@ copybutton_prompt_is_regexp = True
 
 numpydoc_show_class_members = False  # the pages of classes list them by the template
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings say it in words
 
 warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive", UserWarning)

@@ -33,7 +33,7 @@ y = chirp(t[:, 0]) + 0.1 * rng.standard_normal(120)
 
 # %%
 # Five folds for each. The last column, the error of the rate, is what is wanted, and only to be had
-# here because the truth is known: the order is that of the errors of samples left out.
+# here because the truth is known: what predicts samples badly is bad at the rate, too.
 kernel = ConstantKernel() * RBF() + WhiteKernel()
 models = {
     "spline": SplineInterpolator(),
@@ -53,7 +53,7 @@ for name, model in models.items():
     print(f"{name:18}{-scores.mean():18.3f}{error:8.2f}")
 
 # %%
-# The best of them, with its bands, and the truth beside it.
+# The Bayesian nets with their bands, and the truth beside them.
 best = models["Bayesian nets"]
 display = DerivativeDisplay.from_estimator(best, t, y)
 display.axes_[0].plot(grid, chirp(grid), "k--", lw=1)

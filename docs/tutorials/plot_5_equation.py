@@ -41,7 +41,7 @@ axes.plot(t, np.gradient(samples[:, 0], t), color="0.8", lw=1, label="difference
 axes.plot(t, true_rates[:, 0], "k", lw=3, alpha=0.3, label="exact")
 axes.plot(t, rates[:, 0], lw=1, label="spline")
 axes.set(xlabel="t", ylabel="dx/dt")
-axes.legend()
+axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.15))
 plt.show()
 
 # %%

@@ -2,9 +2,9 @@
 Large data: dask and a GPU
 ==========================
 
-A model is fitted to samples that fit into memory, and evaluated at places that need not: dask arrays
-and frames go in, and lazy ones come out. Nets of many samples are trained on a GPU where there is
-one.
+A model is fitted to samples that fit into memory, and evaluated at places that need not: dask
+arrays and frames go in, and lazy ones come out. Nets of many samples are trained on a GPU where
+there is one.
 """
 
 # %%
@@ -26,8 +26,8 @@ samples = np.random.default_rng(0).uniform(0, 2, (300, 2))
 model = SplineInterpolator().fit(samples, velocity(samples))
 
 # %%
-# A map of 90,000 places in nine chunks: ``sk_pydelt.dask`` has the functions of ``sk_pydelt`` by the
-# same names. Nothing is computed until it is asked for, and then a chunk at a time: by threads, by
+# A map of 90,000 places in nine chunks: ``sk_pydelt.dask`` has the functions of ``sk_pydelt`` by
+# the same names. Nothing is computed until it is asked for, and then a chunk at a time: by threads, by
 # processes, or by a cluster, as dask is told.
 axis = da.linspace(0, 2, 300, chunks=300)
 y, x = da.meshgrid(axis, axis, indexing="ij")
@@ -39,7 +39,7 @@ print(vorticity)
 # Averages need no array of all values; a map does.
 print("mean |div|:", abs(divergence(model, places)).mean().compute().round(4))
 image = vorticity.reshape((300, 300)).compute()
-figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
+figure, axes = plt.subplots(figsize=(6, 4.4), layout="constrained")
 mesh = axes.imshow(image, origin="lower", extent=(0, 2, 0, 2), cmap="RdBu_r")
 axes.set(xlabel="x", ylabel="y")
 figure.colorbar(mesh, label="vorticity")
