@@ -27,8 +27,8 @@ model = SplineInterpolator().fit(samples, velocity(samples))
 
 # %%
 # A map of 90,000 places in nine chunks: ``sk_pydelt.dask`` has the functions of ``sk_pydelt`` by
-# the same names. Nothing is computed until it is asked for, and then a chunk at a time: by threads, by
-# processes, or by a cluster, as dask is told.
+# the same names. Nothing is computed until it is asked for, and then a chunk at a time: by threads,
+# by processes, or by a cluster, as dask is told.
 axis = da.linspace(0, 2, 300, chunks=300)
 y, x = da.meshgrid(axis, axis, indexing="ij")
 places = da.stack([x.ravel(), y.ravel()], axis=1).rechunk((10_000, 2))
@@ -46,8 +46,8 @@ figure.colorbar(mesh, label="vorticity")
 plt.show()
 
 # %%
-# For a million samples, a net with mini-batches, or full batches on a GPU: ``device="auto"`` takes one
-# where there is one, and a net from a file opens where there is none.
+# For a million samples, a net with mini-batches, or full batches on a GPU: ``device="auto"`` takes
+# one where there is one, and a net from a file opens where there is none.
 from sk_pydelt import NeuralNetworkInterpolator
 
 many = np.random.default_rng(1).uniform(0, 2, (20_000, 2))

@@ -9,14 +9,12 @@ from .operators import (
     curl,
     directional_derivative,
     divergence,
-    gradient,
-    hessian,
-    jacobian,
     laplacian,
     strain_rate,
     vorticity,
 )
 from .roots import roots
+from .tensors import gradient, hessian, jacobian
 
 __all__ = [
     "BLOCK_ROWS",

@@ -3,7 +3,6 @@
 from functools import reduce
 from itertools import combinations
 from operator import add
-from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,155 +16,20 @@ from .evaluation import (
     all_partials,
     check_order,
     drop_output_axis,
-    dry_run,
     evaluate,
-    tensor_std,
 )
-from .rows import Rows, n_features, require_fitted, validate_rows
+from .rows import require_fitted
+from .tensors import enter
 
 __all__ = [
     "biharmonic",
     "curl",
     "directional_derivative",
     "divergence",
-    "gradient",
-    "hessian",
-    "jacobian",
     "laplacian",
     "strain_rate",
     "vorticity",
 ]
-
-
-@overload
-def jacobian(
-    model: BaseEstimator, X: ArrayLike, return_std: Literal[False] = False
-) -> np.ndarray: ...
-
-
-@overload
-def jacobian(
-    model: BaseEstimator, X: ArrayLike, return_std: Literal[True]
-) -> tuple[np.ndarray, np.ndarray]: ...
-
-
-@overload
-def jacobian(
-    model: BaseEstimator, X: ArrayLike, return_std: bool
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-
-
-@reads_one_state
-def jacobian(
-    model: BaseEstimator, X: ArrayLike, return_std: bool = False
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """First derivatives of every output by every feature.
-
-    Parameters
-    ----------
-    model : fitted regressor with m outputs and d features
-    X : array-like of shape (n, d)
-    return_std : bool, default=False
-        Whether to return the standard deviation too, an array of the same shape, of a model that
-        knows it (see `Derivative`).
-
-    Returns
-    -------
-    array of shape (n, m, d)
-        Entry (i, j, k) is ∂y_j/∂x_k at row i, in units of y_j per unit of x_k; NaN where x_k is a
-        column of a frame that holds no numbers.
-    """
-    return _tensor(model, _enter(model, X, 1), 1, return_std)
-
-
-@overload
-def gradient(
-    model: BaseEstimator, X: ArrayLike, return_std: Literal[False] = False
-) -> np.ndarray: ...
-
-
-@overload
-def gradient(
-    model: BaseEstimator, X: ArrayLike, return_std: Literal[True]
-) -> tuple[np.ndarray, np.ndarray]: ...
-
-
-@overload
-def gradient(
-    model: BaseEstimator, X: ArrayLike, return_std: bool
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-
-
-@reads_one_state
-def gradient(
-    model: BaseEstimator, X: ArrayLike, return_std: bool = False
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """First derivatives of the single output.
-
-    Parameters
-    ----------
-    model : fitted regressor with one output and d features
-    X : array-like of shape (n, d)
-    return_std : bool, default=False
-        Whether to return the standard deviation too, an array of the same shape, of a model that
-        knows it (see `Derivative`).
-
-    Returns
-    -------
-    array of shape (n, d)
-
-    Raises
-    ------
-    ValueError
-        The model has more than one output.
-    """
-    rule = "gradient needs one output (see jacobian)"
-    rows = _enter(model, X, 1, lambda m, d: m == 1, rule)
-    found = _tensor(model, rows, 1, return_std)
-    return tuple(values[:, 0] for values in found) if return_std else found[:, 0]
-
-
-@overload
-def hessian(
-    model: BaseEstimator, X: ArrayLike, return_std: Literal[False] = False
-) -> np.ndarray: ...
-
-
-@overload
-def hessian(
-    model: BaseEstimator, X: ArrayLike, return_std: Literal[True]
-) -> tuple[np.ndarray, np.ndarray]: ...
-
-
-@overload
-def hessian(
-    model: BaseEstimator, X: ArrayLike, return_std: bool
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]: ...
-
-
-@reads_one_state
-def hessian(
-    model: BaseEstimator, X: ArrayLike, return_std: bool = False
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """Second derivatives of each output.
-
-    Parameters
-    ----------
-    model : fitted regressor with d features
-    X : array-like of shape (n, d)
-    return_std : bool, default=False
-        Whether to return the standard deviation too, an array of the same shape, of a model that
-        knows it (see `Derivative`).
-
-    Returns
-    -------
-    array of shape (n, d, d), or (n, m, d, d) where y was 2-D
-    """
-    found = _tensor(model, _enter(model, X, 2), 2, return_std)
-    if return_std:
-        values, std = found
-        return drop_output_axis(model, X, values), drop_output_axis(model, X, std)
-    return drop_output_axis(model, X, found)
 
 
 @reads_one_state
@@ -182,8 +46,19 @@ def laplacian(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     Returns
     -------
     array of shape (n,), or (n, m) where y was 2-D
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import PolynomialFeatures
+    >>> from sk_pydelt import laplacian
+    >>> model = make_pipeline(PolynomialFeatures(2), LinearRegression())
+    >>> model = model.fit([[-1.0], [0.0], [1.0], [2.0]], [1.0, 0.0, 1.0, 4.0])
+    >>> laplacian(model, [[0.5]]).round(6)
+    array([2.])
     """
-    rows = _enter(model, X, 2)
+    rows = enter(model, X, 2)
     second = [evaluate(model, rows, 2, lambda j: j.partial((2,)), axis[None]) for axis in rows.axes]
     return drop_output_axis(model, X, reduce(add, second))
 
@@ -205,6 +80,14 @@ def divergence(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     ------
     ValueError
         The numbers of outputs and features differ.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sk_pydelt import divergence
+    >>> flow = LinearRegression().fit([[0, 0], [1, 0], [0, 1]], [[0, 0], [1, 2], [3, 4]])
+    >>> divergence(flow, [[5, 6]]).round(6)
+    array([5.])
     """
     J = _square_jacobian(model, X, "divergence")
     return namespace(J).linalg.trace(J)
@@ -228,9 +111,17 @@ def curl(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     ------
     ValueError
         Features and outputs are not two and two, or three and three.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sk_pydelt import curl
+    >>> flow = LinearRegression().fit([[0, 0], [1, 0], [0, 1]], [[0, 0], [1, 2], [3, 4]])
+    >>> curl(flow, [[5, 6]]).round(6)
+    array([-1.])
     """
     rule = "curl needs 2 features and 2 outputs, or 3 and 3"
-    rows = _enter(model, X, 1, lambda m, d: m == d and d in (2, 3), rule)
+    rows = enter(model, X, 1, lambda m, d: m == d and d in (2, 3), rule)
     J = all_partials(model, rows, 1)
     if J.shape[2] == 2:
         return J[:, 1, 0] - J[:, 0, 1]
@@ -255,6 +146,15 @@ def strain_rate(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     ------
     ValueError
         The numbers of outputs and features differ.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sk_pydelt import strain_rate
+    >>> flow = LinearRegression().fit([[0, 0], [1, 0], [0, 1]], [[0, 0], [1, 2], [3, 4]])
+    >>> strain_rate(flow, [[5, 6]]).round(6)
+    array([[[1. , 2.5],
+            [2.5, 4. ]]])
     """
     J = _square_jacobian(model, X, "strain_rate")
     return (J + J.swapaxes(1, 2)) / 2
@@ -297,7 +197,7 @@ def directional_derivative(
     require_fitted(model)
     if isinstance(check_order(order, model), tuple):
         raise ValueError(f"order must be a whole number >= 1; got {order!r}.")
-    rows = _enter(model, X, order)
+    rows = enter(model, X, order)
     v = check_numbers(direction, "direction")
     v = check_array(v, dtype=np.float64, ensure_2d=False, input_name="direction")
     shape = rows.values.shape
@@ -324,8 +224,19 @@ def biharmonic(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     Returns
     -------
     array of shape (n,), or (n, m) where y was 2-D
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import PolynomialFeatures
+    >>> from sk_pydelt import biharmonic
+    >>> model = make_pipeline(PolynomialFeatures(4), LinearRegression())
+    >>> model = model.fit([[-2.0], [-1.0], [0.0], [1.0], [2.0]], [16.0, 1.0, 0.0, 1.0, 16.0])
+    >>> biharmonic(model, [[0.5]]).round(6)
+    array([24.])
     """
-    rows = _enter(model, X, 4)
+    rows = enter(model, X, 4)
     axes = rows.axes
     pure = (evaluate(model, rows, 4, lambda j: j.partial((4,)), axis[None]) for axis in axes)
     total = reduce(add, pure)
@@ -335,28 +246,8 @@ def biharmonic(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
     return drop_output_axis(model, X, total)
 
 
-def _enter(model, X, order, allowed=None, rule="") -> Rows:
-    """The checked rows of X, for a fitted model through which a jet of that order has passed.
-
-    Where the model has outputs and features in numbers that are not `allowed`, it is a ValueError
-    that says the `rule`.
-    """
-    require_fitted(model)
-    rows = validate_rows(model, X)
-    m, d = dry_run(model, order, rows).value.shape[1], n_features(model)
-    if allowed is not None and not allowed(m, d):
-        raise ValueError(f"{rule}; this model has {m} output(s) of {d} feature(s).")
-    return rows
-
-
 def _square_jacobian(model, X, name):
     """Jacobian of a field with as many outputs as features."""
     rule = f"{name} needs as many outputs as features"
-    rows = _enter(model, X, 1, lambda m, d: m == d, rule)
+    rows = enter(model, X, 1, lambda m, d: m == d, rule)
     return all_partials(model, rows, 1)
-
-
-def _tensor(model, rows, order, return_std):
-    """All derivatives of an order, (n, m, d, ...), with their standard deviations or without."""
-    values = all_partials(model, rows, order)
-    return (values, tensor_std(model, rows, order)) if return_std else values
