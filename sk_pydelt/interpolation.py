@@ -132,6 +132,7 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
         *,
         dy: ArrayLike | None = None,
         dy_weight: float | None = None,
+        validation_data: tuple[ArrayLike, ...] | None = None,
     ) -> Self:
         """Fit the net to samples of a curve, X (n,) and y (n,), or as the strict class.
 
@@ -143,13 +144,18 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
         dy : array-like, default=None
             Known derivatives: (n,) for a curve, or as the strict class takes them.
         dy_weight : float, default=None
+        validation_data : (Xv, yv) or (Xv, yv, sample_weight), default=None
+            Samples to watch the fit by.
 
         Returns
         -------
         self
         """
         _refuse_windows(sample_weight)
-        return super().fit(column(X), y, sample_weight, dy=dy, dy_weight=dy_weight)
+        if isinstance(validation_data, tuple | list) and validation_data:
+            validation_data = (column(validation_data[0]), *validation_data[1:])
+        slopes = {"dy": dy, "dy_weight": dy_weight}
+        return super().fit(column(X), y, sample_weight, **slopes, validation_data=validation_data)
 
     @reads_one_state
     def predict(self, X: ArrayLike) -> float | np.ndarray:  # type: ignore[override]

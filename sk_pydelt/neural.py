@@ -1,11 +1,12 @@
 """Neural-network interpolation with exact derivatives."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .backends import (
@@ -16,12 +17,14 @@ from .backends import (
     refuse,
     require_memory_for,
 )
+from .base import validated
 from .chain import warn_once
 from .convergence import warn_of_epochs, warn_of_leaps
+from .held_out import held_out_samples
 from .jets import Jet
 from .jets.activations import ACTIVATIONS
 from .jets.blocks import Home
-from .jets.perceptron import hidden_widths
+from .options import check_options
 from .samples import Samples
 from .sobolev import SobolevInterpolator
 
@@ -62,11 +65,30 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         the closest fit. It refuses `batch_size`, `dropout_rate` and `batch_norm`.
     learning_rate : float, default=1e-3
         Step size of "adam".
+    learning_rate_schedule : {"constant", "invscaling", "cosine"} or callable, default="constant"
+        What `learning_rate` is multiplied by in the epoch of number t, the first being 0: 1;
+        1 / √(t + 1), as `MLPRegressor` has it for its updates; half of 1 + cos(π t / epochs)
+        (Loshchilov & Hutter 2017); or what a function of t gives. A rate that falls where the loss
+        stands still is a callback of the framework's.
+    optimizer : {"adam", "adamw", "sgd"} or class, default="adam"
+        What takes the steps of "adam": a class is one of `torch.optim`, or with the TensorFlow
+        backend of `keras.optimizers`.
+    optimizer_params : dict, default=None
+        Further parameters of the optimizer, by the framework's own names:
+        ``{"weight_decay": 1e-2}``, ``{"momentum": 0.9}``.
+    max_grad_norm : float, default=None
+        Gradients longer than this, all weights together, are shortened to it before a step.
+    callbacks : list, default=None
+        Callbacks of skorch, or with the TensorFlow backend of Keras: they are called as the
+        framework calls them, with the net on scaled data. One that stops training does so;
+        `stop_reason_` is its name.
     epochs : int, default=1000
         Passes over the samples, at most. With "lbfgs" and "lm" a `ConvergenceWarning` says so where
         the loss fell by more than 1 % of a constant's in the last tenth of them.
     batch_size : int, default=None
         Samples in a step; None is all of them.
+    shuffle : bool, default=True
+        Whether mini-batches are drawn anew in each epoch; else they follow the rows.
     dropout_rate : float, default=0.0
         Share of each hidden layer's units left out at random in a training step.
     batch_norm : bool, default=False
@@ -129,13 +151,15 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
     loss_curve_ : list of float
         Mean `loss` of the scaled targets at each epoch, and penalty.
     validation_loss_curve_ : list of float or None
-        Mean `loss` of the held-out samples at each epoch, with early stopping.
+        Mean `loss` of the held-out samples at each epoch, with early stopping or
+        ``fit(..., validation_data=...)``.
     n_iter_ : int
         Number of epochs done.
     stop_reason_ : str
         Why training ended: "epochs", "early_stopping", "stalled" ("lbfgs": the loss does not fall),
-        "interrupted"; "gradient", "step" or "loss" ("lm": a vanishing gradient, no step that
-        lowers the loss, a loss that is zero or does not fall). None with the TensorFlow backend.
+        "interrupted", the name of the callback that stopped it; "gradient", "step" or "loss" ("lm":
+        a vanishing gradient, no step that lowers the loss, a loss that is zero or does not fall).
+        None with the TensorFlow backend.
     n_features_in_ : int
     feature_names_in_ : array of str
         Where X was a frame.
@@ -164,8 +188,14 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         "activation": [StrOptions(set(ACTIVATIONS))],
         "solver": [StrOptions({"adam", "lbfgs", "lm"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions({"constant", "invscaling", "cosine"}), callable],
+        "optimizer": [StrOptions({"adam", "adamw", "sgd"}), type],
+        "optimizer_params": [None, dict],
+        "max_grad_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "callbacks": [None, list, tuple],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [None, Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
         "dropout_rate": [Interval(Real, 0, 1, closed="left")],
         "batch_norm": ["boolean"],
         "alpha": [Interval(Real, 0, 1e100, closed="both")],
@@ -190,8 +220,14 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         activation: str = "tanh",
         solver: str = "adam",
         learning_rate: float = 1e-3,
+        learning_rate_schedule: str | Callable[[int], float] = "constant",
+        optimizer: str | type = "adam",
+        optimizer_params: dict[str, Any] | None = None,
+        max_grad_norm: float | None = None,
+        callbacks: Sequence[Any] | None = None,
         epochs: int = 1000,
         batch_size: int | None = None,
+        shuffle: bool = True,
         dropout_rate: float = 0.0,
         batch_norm: bool = False,
         alpha: float = 0.0,
@@ -216,8 +252,14 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.activation = activation
         self.solver = solver
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.max_grad_norm = max_grad_norm
+        self.callbacks = callbacks
         self.epochs = epochs
         self.batch_size = batch_size
+        self.shuffle = shuffle
         self.dropout_rate = dropout_rate
         self.batch_norm = batch_norm
         self.alpha = alpha
@@ -238,8 +280,46 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.verbose = verbose
         self.period = period
 
+    @validated
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        dy: ArrayLike | None = None,
+        dy_weight: float | None = None,
+        validation_data: tuple[ArrayLike, ...] | None = None,
+    ) -> Self:
+        """Fit the function to samples, and to derivatives of it where they are known.
+
+        A fit that fails or is broken off leaves the estimator as it was before.
+
+        Parameters
+        ----------
+        X, y, sample_weight, dy, dy_weight : as of `sk_pydelt.sobolev.SobolevInterpolator`
+        validation_data : (Xv, yv) or (Xv, yv, sample_weight), default=None
+            Samples that are not trained on, in the units of X and y, scaled as they are. Their loss
+            at each epoch is `validation_loss_curve_`, and what `early_stopping` watches in place of
+            a share of X and y.
+
+        Returns
+        -------
+        self
+        """
+        self._validation_data = validation_data
+        super().fit(X, y, sample_weight, dy=dy, dy_weight=dy_weight)
+        del self._validation_data
+        return self
+
+    def _informed(self, samples: Samples, y: np.ndarray, kept: np.ndarray | slice) -> Samples:
+        samples = super()._informed(samples, y, kept)
+        if self._validation_data is None:
+            return samples
+        return replace(samples, held_out=held_out_samples(self, self._validation_data, y.shape[1]))
+
     def _fit_scaled(self, samples: Samples) -> None:
-        self._check_options(with_slopes=samples.slopes is not None)
+        check_options(self.get_params(deep=False), with_slopes=samples.slopes is not None)
         net, fit = self._specs(samples)
         refuse(self.backend, net, fit, samples)
         require_memory_for(net, fit, samples)
@@ -305,28 +385,3 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
             spec(**{field.name: params[field.name] for field in fields(spec)})
             for spec in (NetSpec, FitSpec)
         )
-
-    def _check_options(self, with_slopes):
-        """Raise a ValueError for parameters that are out of range together."""
-        hidden_widths(self.hidden_layers)
-        if self.solver == "lbfgs":
-            reason = "needs the same loss at each step: it takes all samples, without dropout"
-            self._refuse("solver='lbfgs'", reason, batch_size=None, dropout_rate=0)
-        if self.solver == "lm":
-            reason = "takes all samples in each step, of a net without chance"
-            plain = {"batch_size": None, "dropout_rate": 0, "batch_norm": False}
-            self._refuse("solver='lm'", reason, **plain)
-            self._refuse("solver='lm'", "minimises a sum of squares", loss="squared_error")
-        if self.module is not None:
-            reason = "brings its own layers"
-            self._refuse("module=...", reason, dropout_rate=0, batch_norm=False)
-        if with_slopes:
-            reason = "needs the derivative of the very net that predicts"
-            self._refuse("fit(..., dy=...)", reason, dropout_rate=0, batch_norm=False)
-
-    def _refuse(self, option, reason, **allowed):
-        for name, value in allowed.items():
-            if getattr(self, name) != value:
-                raise ValueError(
-                    f"{option} {reason}. Use {name}={value!r}; got {name}={getattr(self, name)!r}."
-                )

@@ -82,6 +82,8 @@ class Samples:
     slopes : Slopes or None
     noise : Noise, default=NORMAL
         What is known of it.
+    held_out : Samples, default=None
+        Those by which training is watched; they are of the whole, and not of a part of the rows.
     """
 
     X: np.ndarray
@@ -89,6 +91,7 @@ class Samples:
     weight: np.ndarray | None = None
     slopes: Slopes | None = None
     noise: Noise = NORMAL
+    held_out: "Samples | None" = None
 
     def __len__(self) -> int:
         return len(self.X)

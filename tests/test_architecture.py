@@ -18,7 +18,8 @@ ESTIMATOR = "base calculus* chain* explained jets* progress samples solvers*"
 
 BACKEND = (
     "jets* samples solvers* backends.contract backends.devices backends.features "
-    "backends.imports backends.least_squares backends.losses backends.training progress"
+    "backends.imports backends.least_squares backends.losses backends.schedule "
+    "backends.training progress"
 )
 
 # module: what it may import, itself never needs saying; (in brackets): only inside a function.
@@ -41,6 +42,7 @@ MAY_IMPORT = {
     "backends.features": "backends.contract samples",
     "backends.least_squares": "jets* solvers*",
     "backends.losses": "jets*",
+    "backends.schedule": "backends.contract",
     "backends.registry": (
         "backends.contract backends.features backends.pytorch backends.tensorflow samples"
     ),
@@ -56,6 +58,8 @@ MAY_IMPORT = {
     "dask": "calculus* chain* checks state",
     "explained": "",
     "convergence": "explained",
+    "options": "jets*",
+    "held_out": "base checks samples scaling",
     "methods": "calculus*",
     "base": (
         "calculus* chain* checks explained jets* methods periodic samples scaling state tensors"
@@ -63,7 +67,7 @@ MAY_IMPORT = {
     "sobolev": "base chain* checks jets* periodic samples",
     "components": "jets*",
     "probabilistic": "base calculus* chain* components jets* state tensors",
-    "neural": f"{ESTIMATOR} backends convergence sobolev",
+    "neural": f"{ESTIMATOR} backends base convergence held_out options sobolev",
     "bayesian*": f"{ESTIMATOR} bayesian* checks components noise probabilistic sobolev",
     "spline": f"{ESTIMATOR} components probabilistic",
     "pydelt_names": "",

@@ -1,7 +1,7 @@
 """What a backend is given, what it gives back, and what it must be able to do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +62,16 @@ class FitSpec:
     ----------
     solver : {"adam", "lbfgs", "lm"}
     learning_rate : float
+    learning_rate_schedule : {"constant", "invscaling", "cosine"} or callable
+    optimizer : {"adam", "adamw", "sgd"} or a class of the framework
+    optimizer_params : dict or None
+    max_grad_norm : float or None
+    callbacks : sequence or None
+        The framework's own.
     epochs : int
     batch_size : int or None
         None is all samples.
+    shuffle : bool
     alpha : float
     loss : {"squared_error", "absolute_error", "huber"}
     huber_epsilon : float
@@ -79,8 +86,14 @@ class FitSpec:
 
     solver: str = "adam"
     learning_rate: float = 1e-3
+    learning_rate_schedule: str | Callable[[int], float] = "constant"
+    optimizer: str | type = "adam"
+    optimizer_params: dict[str, Any] | None = None
+    max_grad_norm: float | None = None
+    callbacks: Sequence[Any] | None = None
     epochs: int = 1000
     batch_size: int | None = None
+    shuffle: bool = True
     alpha: float = 0.0
     loss: str = "squared_error"
     huber_epsilon: float = 1.35

@@ -55,9 +55,44 @@ FEATURES = {
         _solver("lbfgs"),
         _solver("lm"),
         Feature(
+            "learning_rate_schedule",
+            "schedules of the learning rate (`learning_rate_schedule`)",
+            lambda net, fit, _: fit.learning_rate_schedule != "constant",
+        ),
+        Feature(
+            "optimizer",
+            "other optimizers than Adam (`optimizer`)",
+            lambda net, fit, _: fit.optimizer != "adam",
+        ),
+        Feature(
+            "optimizer_params",
+            "their parameters (`optimizer_params`)",
+            lambda net, fit, _: bool(fit.optimizer_params),
+        ),
+        Feature(
+            "max_grad_norm",
+            "gradient clipping (`max_grad_norm`)",
+            lambda net, fit, _: fit.max_grad_norm is not None,
+        ),
+        Feature(
+            "callbacks",
+            "the framework's own callbacks (`callbacks`)",
+            lambda net, fit, _: bool(fit.callbacks),
+        ),
+        Feature(
+            "validation_data",
+            "held-out samples of your own, `fit(X, y, validation_data=...)`",
+            lambda net, fit, samples: samples.held_out is not None,
+        ),
+        Feature(
             "batch_size",
             "mini-batches (`batch_size`)",
             lambda net, fit, _: fit.batch_size is not None,
+        ),
+        Feature(
+            "shuffle",
+            "mini-batches in the order of the rows (`shuffle=False`)",
+            lambda net, fit, _: fit.batch_size is not None and not fit.shuffle,
         ),
         Feature("dropout_rate", "`dropout_rate`", lambda net, fit, _: net.dropout_rate > 0),
         Feature("batch_norm", "`batch_norm`", lambda net, fit, _: net.batch_norm),

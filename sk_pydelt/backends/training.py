@@ -27,7 +27,9 @@ __all__ = [
     "require_arguments",
     "require_finite",
     "require_one_net",
+    "require_parameters",
     "require_shape",
+    "split",
     "split_rows",
 ]
 
@@ -58,6 +60,17 @@ def draw_seed(random_state: Any, from_global: Callable[[], int]) -> int:
     if random_state is None:
         return int(from_global())
     return int(check_random_state(random_state).randint(SEEDS))
+
+
+def split(fit: FitSpec, samples: Samples, seed: int) -> tuple[Samples, Samples | None]:
+    """The samples to train on, and those that are held out; None without any.
+
+    Held out are those that were given for it, or else a share of all for early stopping.
+    """
+    if samples.held_out is not None or not fit.early_stopping:
+        return samples, samples.held_out
+    rows, held_out = split_rows(fit, len(samples), seed)
+    return samples[rows], samples[held_out]
 
 
 def split_rows(fit: FitSpec, n: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -150,6 +163,16 @@ def require_arguments(function: Callable, wanted: str, *args: Any, **kwargs: Any
     except TypeError as error:
         name = getattr(function, "__qualname__", repr(function))
         raise TypeError(f"{wanted}; {name}{signature} does not: {error}.") from None
+
+
+def require_parameters(params: dict[str, Any]) -> None:
+    """Refuse parameters of an optimizer that are parameters of the net."""
+    ours = sorted(params.keys() & {"lr", "learning_rate", "params"})
+    if ours:
+        raise ValueError(
+            f"optimizer_params must not hold {', '.join(ours)}: the step size is the parameter "
+            "learning_rate of the net itself."
+        )
 
 
 def require_shape(outputs: Any, n_rows: int, n_outputs: int) -> None:

@@ -36,6 +36,13 @@ ASKS = {
     "solver='adam'": ({"solver": "adam"}, {}),
     "solver='lbfgs'": ({"solver": "lbfgs"}, {}),
     "solver='lm'": ({"solver": "lm"}, {}),
+    "learning_rate_schedule": ({"learning_rate_schedule": "cosine"}, {}),
+    "optimizer": ({"optimizer": "sgd"}, {}),
+    "optimizer_params": ({"optimizer_params": {"weight_decay": 0.1}}, {}),
+    "max_grad_norm": ({"max_grad_norm": 1.0}, {}),
+    "callbacks": ({"callbacks": ["of the framework"]}, {}),
+    "validation_data": ({}, {"validation_data": (X, Y)}),
+    "shuffle": ({"batch_size": 4, "shuffle": False}, {}),
     "batch_size": ({"batch_size": 4}, {}),
     "dropout_rate": ({"dropout_rate": 0.2}, {}),
     "batch_norm": ({"batch_norm": True}, {}),
@@ -51,6 +58,8 @@ ASKS = {
     "verbose": ({"verbose": True}, {}),
     "random_state": ({"random_state": 0}, {}),
 }
+OF_ADAM = {"batch_size", "shuffle", "dropout_rate", "learning_rate_schedule", "optimizer"}
+OF_ADAM |= {"optimizer_params", "max_grad_norm"}
 each_feature = pytest.mark.parametrize("feature", FEATURES)
 
 
@@ -94,10 +103,14 @@ def test_a_backend_that_lacks_a_feature_refuses_it_and_nothing_else(feature):
     with pytest.raises(ValueError, match=message) as refusal:
         ask(feature, "recorder")
     assert value is None or callable(value) or f"{parameter}={value!r} is" in str(refusal.value)
-    others = {other for other in ASKS if FEATURES[other].parameter != parameter}
+    others = {
+        other
+        for other, (asked, _) in ASKS.items()
+        if FEATURES[other].parameter != parameter and parameter not in asked
+    }
     solver = {}
     if feature == "solver='adam'":
-        solver, others = {"solver": "lbfgs"}, others - {"batch_size", "dropout_rate"}
+        solver, others = {"solver": "lbfgs"}, others - OF_ADAM
     for other in others:
         assert ask(other, "recorder", **solver).predict(X).shape[0] == 20
 
@@ -113,8 +126,8 @@ def test_a_plain_fit_asks_for_no_feature_but_its_solver(feature):
 def test_our_backends_have_what_their_column_says(feature, backend, capfd):
     if feature == "device":
         pytest.skip("what needs a GPU is in the tests of each backend")
-    if feature == "module" and backend == "tensorflow":
-        pytest.skip("a Keras model is in the tests of this backend")
+    if feature == "callbacks" or (feature == "module" and backend == "tensorflow"):
+        pytest.skip("what is of one framework is in the tests of each backend")
     if feature in get_backend(backend).supports:
         assert np.isfinite(ask(feature, backend).differentiate(2)(X)).all()
     else:
@@ -134,6 +147,7 @@ def test_what_no_backend_has_is_refused_without_a_name():
 def test_every_parameter_of_the_net_is_in_the_table():
     """But those that say the size of things, or are the same for any backend."""
     covered = {FEATURES[feature].parameter for feature in ASKS} - {"sample_weight", "dy", "y"}
+    covered -= {"validation_data"}
     plain = {"learning_rate", "epochs", "omega_0", "period", "x_scaler", "y_scaler"}
     plain |= {"huber_epsilon", "validation_split", "patience", "tol", "backend"}
     assert set(ASKS) == set(FEATURES)

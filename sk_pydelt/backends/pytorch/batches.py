@@ -1,16 +1,16 @@
 """Samples as tensors: all rows at once, or shuffled mini-batches."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch.utils.data import TensorDataset
+from skorch.dataset import Dataset
 
 from ...jets import Jet
 from ...samples import Samples
 from .generator import SeededGenerator
 
-__all__ = ["Batches", "Rows", "data_set"]
+__all__ = ["Batches", "RowSet", "Rows", "data_set"]
 
 
 class Rows(NamedTuple):
@@ -29,17 +29,40 @@ class Rows(NamedTuple):
     weight: torch.Tensor | None = None
     directions: torch.Tensor | None = None
 
+    def take(self, rows: torch.Tensor) -> "Rows":
+        """Some of the rows."""
+        X, y, *others = self
+        return Rows(X[rows], y[rows], *(None if part is None else part[rows] for part in others))
+
     @property
     def jet(self) -> Jet:
         """X, and as the jet's variables the directions; of order 0 where there are none."""
         return Jet.along(self.X, self.directions)
 
 
-def data_set(samples: Samples, dtype: torch.dtype, device: str) -> TensorDataset:
-    """The fields of `Rows` that scaled samples have, as tensors."""
+class RowSet(Dataset):
+    """Rows of tensors as skorch's data set, of which its callbacks take X and y.
+
+    Parameters
+    ----------
+    rows : Rows
+    n_outputs : int
+        Columns of their y that are values.
+    """
+
+    def __init__(self, rows: Rows, n_outputs: int) -> None:
+        super().__init__(rows.X, rows.y[:, :n_outputs], length=len(rows.X))
+        self.rows = rows
+
+
+def data_set(samples: Samples, dtype: torch.dtype, device: str) -> RowSet:
+    """Scaled samples as tensors."""
+
+    def tensor(array: Any) -> Any:
+        return None if array is None else torch.tensor(array, dtype=dtype, device=device)
+
     arrays = (samples.X, samples.targets, samples.loss_weights, samples.directions)
-    given = (array for array in arrays if array is not None)
-    return TensorDataset(*(torch.tensor(array, dtype=dtype, device=device) for array in given))
+    return RowSet(Rows(*map(tensor, arrays)), samples.y.shape[1])
 
 
 class Batches:
@@ -47,8 +70,7 @@ class Batches:
 
     Parameters
     ----------
-    dataset : TensorDataset
-        Of the fields of `Rows`, the last of which may be left out.
+    dataset : RowSet
     batch_size : int
     generator : SeededGenerator, default=None
         Shuffles the rows anew each epoch; None keeps their order.
@@ -58,20 +80,20 @@ class Batches:
 
     def __init__(
         self,
-        dataset: TensorDataset,
+        dataset: RowSet,
         batch_size: int,
         generator: SeededGenerator | None = None,
         min_rows: int = 1,
     ) -> None:
-        self.tensors = dataset.tensors
+        self.rows = dataset.rows
         self.batch_size = batch_size
         self.generator = generator
         self.min_rows = min_rows
 
     def __iter__(self) -> Iterator[Rows]:
-        n = len(self.tensors[0])
+        n = len(self.rows.X)
         if self.batch_size >= n:
-            yield Rows(*self.tensors)
+            yield self.rows
             return
         order = torch.arange(n)
         if self.generator is not None:
@@ -80,5 +102,5 @@ class Batches:
         if len(last) < self.min_rows:
             last = torch.cat([chunks.pop(), last])
         for rows in (*chunks, last):
-            rows = rows.to(self.tensors[0].device)
-            yield Rows(*(tensor[rows] for tensor in self.tensors))
+            rows = rows.to(self.rows.X.device)
+            yield self.rows.take(rows)

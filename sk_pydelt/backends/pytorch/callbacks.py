@@ -1,5 +1,6 @@
 """Skorch callbacks: the progress bar, and when to stop."""
 
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
@@ -8,24 +9,50 @@ from skorch.utils import noop
 
 from ...progress import ProgressBar
 from ..contract import FitSpec
+from ..schedule import learning_rate
 from ..training import Patience
 
-__all__ = ["EpochProgress", "StoppingBelow", "callbacks", "stopping"]
+__all__ = ["EpochProgress", "LearningRate", "StoppingBelow", "callbacks", "stopping"]
 
 
-def callbacks(fit: FitSpec, patience: Patience | None) -> list[tuple[str, Callback]]:
-    """What every solver has: the bar, early stopping and the best weights, as they are asked for.
+def callbacks(
+    fit: FitSpec, patience: Patience | None, ours: Sequence[tuple[str, Callback]] = ()
+) -> list[Any]:
+    """All callbacks of a fit, the bar and the best weights first, and those that stop it last.
 
     The names of those that stop are stop reasons.
+
+    Parameters
+    ----------
+    fit : FitSpec
+    patience : Patience or None
+        Of early stopping.
+    ours : sequence of (name, callback)
+        Of the solver.
     """
-    found = [("progress", EpochProgress())] if fit.verbose else []
+    found: list[Any] = [("progress", EpochProgress())] if fit.verbose else []
+    if fit.learning_rate_schedule != "constant":
+        found.append(("learning_rate", LearningRate(fit)))
+    stops = list(ours)
     if patience is not None:
         # The best weights are those of the lowest loss, however little lower; it never stops.
         best = stopping("valid_loss", inf, load_best=True)
         found += [("best", best)]
         stop = stopping("valid_loss", patience.epochs, threshold=fit.tol, level=patience.level)
-        found += [("early_stopping", stop)]
-    return found
+        stops.insert(0, ("early_stopping", stop))
+    return [*found, *map(_checked, fit.callbacks or ()), *stops]
+
+
+def _checked(given):
+    """A callback of the user's, or a pair of its name and it, as skorch takes both."""
+    callback = given[1] if isinstance(given, tuple | list) and len(given) == 2 else given
+    kind = callback if isinstance(callback, type) else type(callback)
+    if not issubclass(kind, Callback):
+        raise TypeError(
+            "With backend='pytorch', callbacks must be skorch.callbacks.Callback, or pairs of a "
+            f"name and one; got {given!r}."
+        )
+    return given
 
 
 def stopping(
@@ -60,6 +87,23 @@ class StoppingBelow(EarlyStopping):
         if not self.is_below_:
             self.misses_ = -1  # so that this epoch is none
         super().on_epoch_end(net, **kwargs)
+
+
+class LearningRate(Callback):
+    """Sets the learning rate of each epoch.
+
+    Parameters
+    ----------
+    fit : FitSpec
+    """
+
+    def __init__(self, fit: FitSpec) -> None:
+        self.fit = fit
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        rate = learning_rate(self.fit, len(net.history) - 1)
+        for group in net.optimizer_.param_groups:
+            group["lr"] = rate
 
 
 class EpochProgress(Callback):

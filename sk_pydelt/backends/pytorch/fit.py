@@ -4,13 +4,12 @@ import re
 from dataclasses import replace
 
 import torch
-from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 
 from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
 from ..devices import gpu_number
-from ..training import SEEDS, batch_size, draw_seed, end_early, out_of_memory, patience, split_rows
+from ..training import SEEDS, batch_size, draw_seed, end_early, out_of_memory, patience, split
 from .batches import data_set
 from .perceptron_net import PerceptronNet
 from .recipe import Recipe
@@ -43,14 +42,14 @@ def _fit_net(net, fit, samples):
     net = replace(net, device=_device(net.device))
     kind = (PerceptronNet if net.module is None else UserModule)(net)
     dtype, seed = getattr(torch, net.dtype), fit_seed(fit)
-    rows, held_out = split_rows(fit, len(samples), seed)
-    size = batch_size(net, fit, len(rows))
-    train, valid, stop = data_set(samples[rows], dtype, net.device), None, None
+    trained, held_out = split(fit, samples, seed)
+    size = batch_size(net, fit, len(trained))
+    train, valid, stop = data_set(trained, dtype, net.device), None, None
     if held_out is not None:
-        valid = data_set(samples[held_out], dtype, net.device)
-        stop = patience(fit, size, samples[rows], samples[held_out])
+        valid = data_set(held_out, dtype, net.device)
+        stop = patience(fit, size, trained, held_out) if fit.early_stopping else None
     recipe = Recipe(kind, replace(fit, random_state=seed), len(train), size, stop, seed)
-    skorch_net = recipe.build(train_split=predefined_split(valid) if valid else None)
+    skorch_net = recipe.build(train_split=None if valid is None else predefined_split(valid))
     with kind.seeded(seed):
         skorch_net.initialize()
         module = skorch_net.module_.to(dtype)
@@ -92,8 +91,5 @@ def _result(net, epochs):
 
 def _stop_reason(net, epochs):
     """Why training ended."""
-    for name, callback in net.callbacks_:
-        if isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience:
-            return name
-    done = net.end_of_search
+    done = net.end_of_search or (net.stopped_by_ if len(net.history) else None)
     return done or ("epochs" if len(net.history) == epochs else "interrupted")

@@ -36,7 +36,7 @@ class LevenbergMarquardtNet(SkorchNet):
     def end_of_search(self) -> str | None:
         return None if self.search_ is None else self.search_.stop_reason
 
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """One accepted step; the loss returned is that of the weights before."""
         if self.module_.training:
             self._set_training(False)  # nothing random: losses are compared to the last digit
@@ -48,10 +48,10 @@ class LevenbergMarquardtNet(SkorchNet):
             w = self.weights_.read()
             if w is not self.point_.w:  # a callback has changed them
                 self.point_ = search.problem.at(w)
-            loss = self.point_.loss
+            loss, y_pred = self.point_.loss, self.module_(rows.X) if self.is_watched else None
             self.point_ = search.step(self.point_)
             self.weights_.write(self.point_.w)
-        return {"loss": torch.tensor(loss, dtype=torch.float64)}
+        return {"loss": torch.tensor(loss, dtype=torch.float64), "y_pred": y_pred}
 
     def _multiplications(self, rows):
         n, n_weights = rows.y.numel(), sum(p.numel() for p in self.module_.parameters())

@@ -8,6 +8,8 @@ import torch
 from skorch.callbacks import Callback
 
 from ..contract import FitSpec
+from ..schedule import learning_rate
+from ..training import require_arguments, require_parameters
 from .callbacks import stopping
 from .levenberg_marquardt_net import LevenbergMarquardtNet, StopWhenDone
 from .skorch_net import SkorchNet
@@ -39,8 +41,31 @@ class Solver:
     callbacks: list[tuple[str, Callback]] = field(default_factory=list)
 
 
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+UNFUSED = {"foreach", "fused", "differentiable", "capturable"}  # parameters that say how
+
+
 def _adam(fit):
-    return Solver(torch.optim.Adam, {"lr": fit.learning_rate, "optimizer__fused": True})
+    params, optimizer = fit.optimizer_params or {}, fit.optimizer
+    if isinstance(optimizer, str):
+        optimizer = OPTIMIZERS[optimizer]
+        params = params if params.keys() & UNFUSED else {"fused": True} | params
+    _check_optimizer(optimizer, params)
+    named = {f"optimizer__{name}": value for name, value in params.items()}
+    return Solver(optimizer, {"lr": learning_rate(fit, 0), **named})
+
+
+def _check_optimizer(optimizer, params):
+    """Refuse what is no optimizer that takes a step on each batch, and what it does not take."""
+    steps = isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)
+    if not steps or issubclass(optimizer, torch.optim.LBFGS):
+        raise TypeError(
+            "optimizer must be 'adam', 'adamw', 'sgd' or a class of torch.optim.Optimizer that "
+            f"takes one step on a batch (for L-BFGS use solver='lbfgs'); got {optimizer!r}."
+        )
+    require_parameters(params)
+    wanted = f"optimizer_params={params} are given to the optimizer with params=... and lr=..."
+    require_arguments(optimizer, wanted, params=None, lr=None, **params)
 
 
 def _lbfgs(fit):

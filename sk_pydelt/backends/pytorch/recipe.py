@@ -42,6 +42,10 @@ class Recipe:
     stop: Patience | None
     seed: int
 
+    def without_callbacks(self) -> "Recipe":
+        """The same net, which calls nothing of the user's."""
+        return replace(self, fit=replace(self.fit, callbacks=None))
+
     def build(self, train_split: Any = None) -> SkorchNet:
         """The net, not initialised; on the processor where its GPU is not there."""
         solver, kind = SOLVERS[self.fit.solver](self.fit), self.kind
@@ -61,12 +65,13 @@ class Recipe:
             max_epochs=self.fit.epochs,
             batch_size=self.batch_size,
             iterator_train=Batches,
-            iterator_train__generator=SeededGenerator(self.seed + 2),
+            iterator_train__generator=SeededGenerator(self.seed + 2) if self.fit.shuffle else None,
             iterator_train__min_rows=min(2, self.batch_size) if kind.may_normalise else 1,
             iterator_valid=Batches,
             iterator_valid__batch_size=self.n_train,
             train_split=train_split,
-            callbacks=[*callbacks(self.fit, self.stop), *solver.callbacks],
+            max_grad_norm=self.fit.max_grad_norm,
+            callbacks=callbacks(self.fit, self.stop, solver.callbacks),
             device=kind.spec.device,
-            verbose=0,
+            verbose=int(bool(self.fit.callbacks)),
         )

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from math import inf
 from typing import Any
 
 import torch
 from skorch import NeuralNetRegressor
 from skorch.history import History
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from skorch.utils import TeeGenerator
+from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
+from torch.utils.data import DataLoader, Dataset
 
 from ..training import require_finite, require_shape
-from .batches import Rows
+from .batches import Rows, RowSet
 from .net_kind import NetKind
 
 __all__ = ["SkorchNet"]
@@ -37,9 +39,18 @@ class SkorchNet(NeuralNetRegressor):
         What the module is, and how it is differentiated.
     recipe : Recipe
         Builds this net.
+    max_grad_norm : float or None
+        Longer gradients are shortened to it.
+
+    Attributes
+    ----------
+    stopped_by_ : str or None
+        The name of the callback that has stopped training.
     """
 
     history_: Epochs | None
+    callbacks_: list[tuple[str, Any]]
+    stopped_by_: str | None = None
 
     def __init__(
         self,
@@ -48,11 +59,13 @@ class SkorchNet(NeuralNetRegressor):
         kind: NetKind,
         recipe: Any,
         alpha: float = 0.0,
+        max_grad_norm: float | None = None,
         **kwargs: Any,
     ) -> None:
         self.alpha = alpha
         self.kind = kind
         self.recipe = recipe
+        self.max_grad_norm = max_grad_norm
         super().__init__(module, *args, **kwargs)
 
     def __deepcopy__(self, memo: dict) -> "SkorchNet":
@@ -87,8 +100,37 @@ class SkorchNet(NeuralNetRegressor):
         net.module_.eval()
         self.__dict__.update(vars(net))
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether callbacks of the user's are called."""
+        return bool(self.recipe.fit.callbacks)
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Call the callbacks as skorch does, with X and y as the batch; know who stops training."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        if self.is_watched:
+            n_outputs = self.kind.spec.n_outputs
+            for name, value in cb_kwargs.items():
+                if isinstance(value, Rows):
+                    cb_kwargs[name] = value.X, value.y[:, :n_outputs]
+                elif name == "y_pred" and value is not None:
+                    cb_kwargs[name] = value[:, :n_outputs]
+        for name, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                self.stopped_by_ = name
+                raise
+
     def keep_what_predicts(self) -> None:
-        """Let go of samples, of gradients, and of the many steps that L-BFGS remembers."""
+        """Let go of samples, gradients, the user's callbacks, and the steps L-BFGS remembers."""
+        if self.is_watched:
+            self.recipe = self.recipe.without_callbacks()
+            self.callbacks = self.recipe.build().callbacks
+            ours = {name for name, _ in self.callbacks}
+            self.callbacks_ = [(name, c) for name, c in self.callbacks_ if name in ours]
+            for epoch in self.history:
+                epoch.pop("batches", None)
         self.train_split = None
         self.module_.zero_grad(set_to_none=True)
         self.module_.eval()
@@ -127,9 +169,13 @@ class SkorchNet(NeuralNetRegressor):
 
     def get_iterator(self, dataset: Dataset, training: bool = False) -> Any:
         """Our own batches in a fit; torch's loader for data that a user brings to the net."""
-        if isinstance(dataset, TensorDataset):
+        if isinstance(dataset, RowSet):
             return super().get_iterator(dataset, training)
         return DataLoader(dataset, self.batch_size)
+
+    def evaluation_step(self, batch: Any, training: bool = False) -> torch.Tensor:
+        """Outputs at the X of a batch of ours, or of a user's."""
+        return super().evaluation_step(batch[:2] if isinstance(batch, Rows) else batch, training)
 
     def get_loss(
         self, y_pred: torch.Tensor, y_true: Any, X: Any = None, training: bool = False
@@ -143,7 +189,7 @@ class SkorchNet(NeuralNetRegressor):
             loss = loss + self.alpha * sum((p**2).sum() for p in matrices)
         return loss
 
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """One step of the optimizer, without skorch's bookkeeping of gradients.
 
         The batch is `Rows`, or X and y of a data set that a user brings.
@@ -155,21 +201,34 @@ class SkorchNet(NeuralNetRegressor):
 
         def closure():
             self.optimizer_.zero_grad()
-            loss = scale * self._loss(rows, training=True)
+            step["y_pred"], loss = self._loss(rows, training=True)
+            loss *= scale
             loss.backward()
+            self._change_gradients(rows)
             return loss
 
+        step: dict[str, torch.Tensor] = {}
         start = self._start_of_search()
         try:
-            return {"loss": self.optimizer_.step(closure).detach() / scale}
+            loss = self.optimizer_.step(closure).detach() / scale
+            return {"loss": loss, "y_pred": step["y_pred"].detach()}
         except KeyboardInterrupt:
             if start is not None:
                 vector_to_parameters(start, self.module_.parameters())
             raise
 
     def _loss(self, rows, training):
+        """Outputs, and their loss."""
         outputs = self.kind.outputs(self.module_, rows)
-        return self.get_loss(outputs, (rows.y, rows.weight), X=rows.X, training=training)
+        return outputs, self.get_loss(outputs, (rows.y, rows.weight), rows.X, training=training)
+
+    def _change_gradients(self, rows):
+        """Shorten long gradients, and let callbacks do as they like with them."""
+        if self.max_grad_norm is not None:
+            clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
+        if self.is_watched:
+            named = TeeGenerator(self.get_all_learnable_params())
+            self.notify("on_grad_computed", named_parameters=named, batch=rows, training=True)
 
     def _start_of_search(self):
         """Weights to go back to from L-BFGS's search along a line, where it is broken off."""
@@ -181,18 +240,24 @@ class SkorchNet(NeuralNetRegressor):
         """The loss on held-out rows, without the penalty."""
         self._set_training(False)
         with torch.no_grad():
-            return {"loss": self._loss(Rows(*batch), training=False)}
+            y_pred, loss = self._loss(Rows(*batch), training=False)
+            return {"loss": loss, "y_pred": y_pred}
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the epoch's losses, and refuse to go on from one that is not a number."""
         epoch = self.history[-1]
-        batches = epoch.pop("batches")
+        batches = epoch["batches"] if self.is_watched else epoch.pop("batches")
         for prefix in ("train", "valid"):
             rows = [b for b in batches if f"{prefix}_loss" in b]
             if rows:
                 size = sum(b[f"{prefix}_batch_size"] for b in rows)
                 loss = sum(b[f"{prefix}_loss"] * b[f"{prefix}_batch_size"] for b in rows) / size
                 epoch[f"{prefix}_loss"] = loss
+                if self.is_watched:  # callbacks look for it, as skorch's own losses have it
+                    lowest = min(
+                        (e.get(f"{prefix}_loss", inf) for e in self.history[:-1]), default=inf
+                    )
+                    epoch[f"{prefix}_loss_best"] = loss < lowest
         require_finite(epoch["train_loss"], len(self.history))
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:

@@ -1,14 +1,16 @@
 """Training in compiled epochs: many epochs in one call of a TensorFlow graph."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...progress import ProgressBar
+from ..contract import FitSpec
 from ..losses import Loss
 from ..training import require_finite
 from .framework import tf
@@ -101,12 +103,14 @@ class Epochs:
         ``function(params, stats, rows, settings, seed, training)`` gives what is compared with
         the y of these `Data`, the new running statistics, and what is to be added to the loss.
     loss : Loss
-    mini_batches, early_stopping, penalised : bool
+    mini_batches, shuffle, early_stopping, penalised : bool
+        Early stopping is any held-out rows.
     """
 
     function: Callable
     loss: Loss
     mini_batches: bool
+    shuffle: bool
     early_stopping: bool
     penalised: bool
 
@@ -161,8 +165,7 @@ class Epochs:
     def _batches(self, state, train, settings):
         """An epoch of shuffled mini-batches; the loss is the mean over the rows."""
         n = tf.shape(train.X)[0]
-        seed = settings.seed + tf.stack([2, state.epoch])
-        order = tf.random.experimental.stateless_shuffle(tf.range(n), seed)
+        order = epoch_order(n, settings, state.epoch) if self.shuffle else tf.range(n)
 
         def body(i, state, total):
             rows = order[settings.edges[i] : settings.edges[i + 1]]
@@ -197,6 +200,12 @@ class Epochs:
             going=state.going & (misses < settings.patience),
         )
         return state, loss
+
+
+def epoch_order(n: Any, settings: Settings, epoch: Any) -> Any:
+    """The order of n rows in an epoch."""
+    seed = settings.seed + tf.stack([2, epoch])
+    return tf.random.experimental.stateless_shuffle(tf.range(n), seed)
 
 
 def _where(condition, new, old):
@@ -264,7 +273,7 @@ class Compiled:
     """The graphs of a kind of training, for arguments of one signature; built when first called."""
 
     def __init__(self, epochs: Epochs, signature: tuple) -> None:
-        self._epochs = epochs
+        self.kind_of_training = epochs
         self._signature = signature
 
     def _graph(self, method, *signature):
@@ -273,17 +282,17 @@ class Compiled:
 
     @cached_property
     def epochs(self) -> Callable:
-        return self._graph(self._epochs.__call__, *self._signature)
+        return self._graph(self.kind_of_training.__call__, *self._signature)
 
     @cached_property
     def gradient(self) -> Callable:
         state, _, data, _, settings = self._signature
-        return self._graph(self._epochs.gradient, state, data, settings)
+        return self._graph(self.kind_of_training.gradient, state, data, settings)
 
     @cached_property
     def validate(self) -> Callable:
         state, _, _, valid, settings = self._signature
-        return self._graph(self._epochs.validate, state, valid, settings)
+        return self._graph(self.kind_of_training.validate, state, valid, settings)
 
 
 class TrainingRun(NamedTuple):
@@ -297,11 +306,12 @@ class TrainingRun(NamedTuple):
     data, valid : Data
         The latter without rows where there is no early stopping.
     settings : Settings
-    epochs : int
-    verbose : bool
+    fit : FitSpec
     kind : NetKind
     model : keras.Model
         With the weights of `state`.
+    watch : Watch
+        Calls the callbacks.
     """
 
     compiled: Compiled
@@ -309,10 +319,32 @@ class TrainingRun(NamedTuple):
     data: Data
     valid: Data
     settings: Settings
-    epochs: int
-    verbose: bool
+    fit: FitSpec
     kind: Any
     model: Any
+    watch: Any
+
+    @property
+    def epochs(self) -> int:
+        """How many, at most."""
+        return self.fit.epochs
+
+    @property
+    def verbose(self) -> bool:
+        """Whether a bar is shown."""
+        return self.fit.verbose
+
+    def batches(self, epoch: int) -> Iterator[Data]:
+        """The rows of an epoch, as the compiled epochs have them."""
+        edges = self.settings.edges.numpy()
+        if len(edges) == 2:
+            yield self.data
+            return
+        order = tf.range(edges[-1])
+        if self.fit.shuffle:
+            order = epoch_order(edges[-1], self.settings, tf.constant(epoch, tf.int64))
+        for start, end in pairwise(edges):
+            yield Data(*(tf.gather(tensor, order[start:end]) for tensor in self.data))
 
 
 def train(run: TrainingRun) -> tuple[State, list[float], list[float]]:

@@ -7,7 +7,7 @@ from sklearn import config_context
 from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
 from ..devices import gpu_number
-from ..training import SEEDS, batch_size, draw_seed, out_of_memory, split_rows
+from ..training import SEEDS, batch_size, draw_seed, out_of_memory, split
 from .framework import tf
 from .keras_net import KerasNet
 from .perceptron_net import PerceptronNet
@@ -34,8 +34,7 @@ def _fit_net(net, fit, samples):
     net = replace(net, device=device_name(net.device, len(tf.config.list_physical_devices("GPU"))))
     with tf.device(net.device):
         fit = replace(fit, random_state=draw_seed(fit.random_state, _global_seed))
-        rows, held_out = split_rows(fit, len(samples), fit.random_state)
-        train, valid = samples[rows], None if held_out is None else samples[held_out]
+        train, valid = split(fit, samples, fit.random_state)
         kind = (PerceptronNet if net.module is None else UserModel)(net)
         keras_net = KerasNet(
             training=Training(kind, fit, batch_size(net, fit, len(train))),

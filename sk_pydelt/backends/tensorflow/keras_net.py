@@ -90,6 +90,7 @@ class KerasNet(KerasRegressor):
     def _fit_keras_model(self, X, y, sample_weight, warm_start, epochs, initial_epoch, data=None):
         """Train the model on `data`, or on these arrays, in place of ``keras.Model.fit``."""
         self.history_ = self.training(self.model_, *data or (Samples(X, y, sample_weight), None))
+        self.training = self.training.without_callbacks()
 
     def _predict_raw(self, X, **options):
         """Predictions in the net's own precision; `keras.Model.predict` rounds X to Keras' own."""

@@ -26,6 +26,7 @@ def train_by_lbfgs(run: TrainingRun) -> tuple[State, list[float], list[float]]:
         options = {"maxiter": epochs, "maxfun": TRIALS * epochs, "ftol": 0, "gtol": 0}
         options |= {"maxcor": HISTORY, "maxls": TRIALS}
         try:
+            run.watch.begin()
             start = as_vector(run.state.params).astype(np.float64)
             method = {"method": "L-BFGS-B", "jac": True, "options": options}
             minimize(search.loss, start, callback=search.end_epoch, **method)
@@ -34,6 +35,7 @@ def train_by_lbfgs(run: TrainingRun) -> tuple[State, list[float], list[float]]:
             search.state = search.state._replace(going=tf.constant(False))
         except KeyboardInterrupt:
             pass
+    search.state = run.watch.end(search.state)
     return search.state, search.losses, search.valid_losses
 
 
@@ -61,6 +63,7 @@ class _Search:
         self.state = self.state._replace(params=params, stats=self.moved)
         self.record()
         self.before = intermediate_result.fun
+        self.state = self.run.watch.step(self.state, self.losses[-1], self.valid_losses)
         if not self.state.going:
             raise StopIteration
 

@@ -25,11 +25,13 @@ def train_by_levenberg_marquardt(
     search = _Search(run)
     with ProgressBar(run.epochs, run.verbose) as bar, one_blas_thread(search.multiplications):
         try:
+            run.watch.begin()
             while len(search.losses) < run.epochs and search.state.going:
                 search.epoch()
                 show(bar, search.losses[-1:], search.valid_losses[-1:])
         except KeyboardInterrupt:
             pass
+    search.state = run.watch.end(search.state)
     return search.state, search.losses, search.valid_losses
 
 
@@ -68,5 +70,5 @@ class _Search:
             valid_losses.append(float(loss))
         if self.search.stop_reason is not None:
             state = state._replace(going=tf.constant(False))
-        self.state, self.losses = state, [*self.losses, before]
-        self.valid_losses += valid_losses
+        self.losses, self.valid_losses = [*self.losses, before], self.valid_losses + valid_losses
+        self.state = self.run.watch.step(state, before, self.valid_losses)

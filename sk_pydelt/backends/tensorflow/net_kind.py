@@ -96,6 +96,22 @@ class NetKind(ABC):
         """Set the model's weights to what its graph has come to."""
 
     @abstractmethod
+    def live(self, model: keras.Model) -> tuple[tuple, tuple]:
+        """`Weights.params` and `stats` as functions of the model's variables."""
+
+    @abstractmethod
+    def pieces(self, gradients: tuple, model: keras.Model) -> list:
+        """Gradients by `Weights.params` as those by the model's trainable variables."""
+
+    @abstractmethod
+    def move(self, model: keras.Model, stats: tuple) -> None:
+        """Set the running statistics alone."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """After a fit: let go of what no other fit can use."""
+
+    @abstractmethod
     def predict(self, net: "KerasNet", X: np.ndarray) -> np.ndarray:
         """Values of the net at X (n, p), of shape (n, q)."""
 

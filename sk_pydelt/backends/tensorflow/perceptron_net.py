@@ -1,6 +1,7 @@
 """The multilayer perceptron as a kind of net: trained in a graph of its own, evaluated by NumPy."""
 
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +88,32 @@ class PerceptronNet(NetKind):
         trained, moved = self._split(model)
         new = iter(_pieces(params, trained)), iter(_pieces(stats, moved))
         model.set_weights([next(new[running]) for running in self._running(model)])
+
+    def live(self, model: keras.Model) -> tuple[tuple, tuple]:
+        groups = self._variables(model)
+        flat = [[tf.reshape(v.value, [-1]) for v in group] for group in groups]
+        trained, moved = (tf.concat(g, 0) if g else tf.zeros(0, self.spec.dtype) for g in flat)
+        return (trained,), (moved,)
+
+    def pieces(self, gradients: tuple, model: keras.Model) -> list:
+        trained, _ = self._variables(model)
+        parts = tf.split(gradients[0], [prod(v.shape) for v in trained])
+        return [tf.reshape(part, v.shape) for part, v in zip(parts, trained)]
+
+    def move(self, model: keras.Model, stats: tuple) -> None:
+        _, moved = self._variables(model)
+        parts = tf.split(stats[0], [prod(v.shape) for v in moved]) if moved else []
+        for variable, part in zip(moved, parts):
+            variable.assign(part)
+
+    def release(self) -> None:
+        """Nothing: its graphs serve other nets."""
+
+    def _variables(self, model):
+        """The variables that are trained, and the running statistics."""
+        pairs = list(zip(model.weights, self._running(model)))
+        kept = [v for v, running in pairs if not running and "seed" not in v.path]
+        return kept, [v for v, running in pairs if running]
 
     def predict(self, net: "KerasNet", X: np.ndarray) -> np.ndarray:
         def block(rows):

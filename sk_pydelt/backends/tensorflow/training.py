@@ -1,7 +1,7 @@
 """How a Keras model is trained, be it ours or the user's own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,19 +11,31 @@ from ..losses import Loss
 from ..training import Patience, end_early, patience, require_finite
 from .epochs import Data, Settings, TrainingRun, initial_state, train
 from .framework import keras, tf
+from .keras_epochs import train_by_keras
 from .lbfgs import train_by_lbfgs
 from .levenberg_marquardt import train_by_levenberg_marquardt
 from .net_kind import NetKind
+from .watch import Watch
 
 __all__ = ["TRAINERS", "Training", "batch_edges"]
 
-# By solver: from a `TrainingRun` to the state after the last whole epoch, the losses, and those of
-# the validation rows.
+NEVER = 2**62  # epochs of patience
+
+# By solver, or "keras" for its own optimizers: from a `TrainingRun` to the state after the last
+# whole epoch, the losses, and those of the validation rows.
 TRAINERS: dict[str, Callable] = {
     "adam": train,
+    "keras": train_by_keras,
     "lbfgs": train_by_lbfgs,
     "lm": train_by_levenberg_marquardt,
 }
+
+
+def _steps_by_keras(fit):
+    """Whether Adam's compiled epochs lack something that Keras' optimizers have."""
+    ours = fit.optimizer == "adam" and not fit.optimizer_params and not fit.callbacks
+    plain = fit.learning_rate_schedule == "constant" and fit.max_grad_norm is None
+    return fit.solver == "adam" and not (ours and plain)
 
 
 def batch_edges(n: int, batch_size: int, min_rows: int) -> list[int]:
@@ -53,6 +65,10 @@ class Training:
     fit: FitSpec
     batch_size: int
 
+    def without_callbacks(self) -> "Training":
+        """The same, which calls nothing of the user's."""
+        return replace(self, fit=replace(self.fit, callbacks=None))
+
     def __call__(
         self, model: keras.Model, train: Samples, valid: Samples | None
     ) -> dict[str, list[float]]:
@@ -64,9 +80,11 @@ class Training:
             held_out = nothing if valid is None else _tensors(valid, self.kind.spec.dtype)
             if train.slopes is not None:
                 self.kind.require_slopes(model, data.X)
-            stop = Patience(0) if valid is None else patience(*given, train, valid)
+            stop = Patience(NEVER)
+            if valid is not None and self.fit.early_stopping:
+                stop = patience(*given, train, valid)
             losses, valid_losses = self._train(model, data, held_out, stop)
-        return {"loss": losses} | ({"val_loss": valid_losses} if self.fit.early_stopping else {})
+        return {"loss": losses} | ({} if valid is None else {"val_loss": valid_losses})
 
     def _train(self, model, data, valid, stop):
         """Set the model's weights to those that training keeps; the losses."""
@@ -77,14 +95,18 @@ class Training:
         form = {
             "loss": Loss(self.fit.loss, self.fit.huber_epsilon),
             "mini_batches": len(settings.edges) > 2,
-            "early_stopping": self.fit.early_stopping,
+            "shuffle": self.fit.shuffle,
+            "early_stopping": len(valid.X) > 0,
             "penalised": self.fit.alpha > 0,
         }
         compiled = self.kind.compiled(model, arguments, **form)
+        steps = len(settings.edges) - 1
+        watch = Watch(self.fit.callbacks or (), model, self.kind, self.fit.epochs, steps)
         given = (compiled, state, data, valid, settings)
-        run = TrainingRun(*given, self.fit.epochs, self.fit.verbose, self.kind, model)
+        run = TrainingRun(*given, self.fit, self.kind, model, watch)
         params, stats, losses = self._run(run)
         self.kind.write(model, params, stats)
+        self.kind.release()
         return losses
 
     def _settings(self, n, weights, stop):
@@ -107,7 +129,7 @@ class Training:
     def _run(self, run):
         """Train; the weights to keep and the losses."""
         fit = self.fit
-        state, *losses = TRAINERS[fit.solver](run)
+        state, *losses = TRAINERS["keras" if _steps_by_keras(fit) else fit.solver](run)
         if len(losses[0]) < fit.epochs and state.going:
             end_early(len(losses[0]), fit.epochs)
         kept = (state.params, state.stats)

@@ -114,6 +114,20 @@ class UserModel(NetKind):
         for group, values in zip(groups, (params, stats)):
             for variable, value in zip(group, values):
                 variable.assign(value)
+
+    def live(self, model: keras.Model) -> tuple[tuple, tuple]:
+        groups = model.trainable_variables, model.non_trainable_variables
+        trained, moved = (tuple(v.value + 0 for v in group) for group in groups)
+        return trained, moved
+
+    def pieces(self, gradients: tuple, model: keras.Model) -> list:
+        return list(gradients)
+
+    def move(self, model: keras.Model, stats: tuple) -> None:
+        for variable, value in zip(model.non_trainable_variables, stats):
+            variable.assign(value)
+
+    def release(self) -> None:
         forget_kernels()  # of the graph of this fit, which serves no other
 
     def predict(self, net: "KerasNet", X: np.ndarray) -> np.ndarray:

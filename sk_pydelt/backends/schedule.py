@@ -1,0 +1,36 @@
+"""The learning rate of each epoch."""
+
+from collections.abc import Callable
+from math import cos, isfinite, pi
+from numbers import Real
+
+from .contract import FitSpec
+
+__all__ = ["learning_rate"]
+
+# By name: the factor of the learning rate in an epoch (from 0) of so many.
+FACTORS: dict[str, Callable[[int, int], float]] = {
+    "constant": lambda epoch, epochs: 1.0,
+    "invscaling": lambda epoch, epochs: (epoch + 1) ** -0.5,
+    "cosine": lambda epoch, epochs: 0.5 * (1 + cos(pi * min(epoch / epochs, 1.0))),
+}
+
+
+def learning_rate(fit: FitSpec, epoch: int) -> float:
+    """The learning rate of an epoch, of which the first is 0.
+
+    Raises
+    ------
+    ValueError
+        A schedule that gives no positive, finite number.
+    """
+    schedule = fit.learning_rate_schedule
+    if isinstance(schedule, str):
+        return fit.learning_rate * FACTORS[schedule](epoch, fit.epochs)
+    factor = schedule(epoch)
+    if not isinstance(factor, Real) or not (isfinite(factor) and factor >= 0):
+        raise ValueError(
+            "learning_rate_schedule must give the factor of learning_rate in an epoch, a number "
+            f">= 0; in epoch {epoch} it gave {factor!r}."
+        )
+    return fit.learning_rate * float(factor)
