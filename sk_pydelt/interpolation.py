@@ -154,8 +154,14 @@ class NeuralNetworkInterpolator(_CurveMixin, neural.NeuralNetworkInterpolator):
         _refuse_windows(sample_weight)
         if isinstance(validation_data, tuple | list) and validation_data:
             validation_data = (column(validation_data[0]), *validation_data[1:])
-        slopes = {"dy": dy, "dy_weight": dy_weight}
-        return super().fit(column(X), y, sample_weight, **slopes, validation_data=validation_data)
+        return super().fit(
+            column(X),
+            y,
+            sample_weight,
+            dy=dy,
+            dy_weight=dy_weight,
+            validation_data=validation_data,
+        )
 
     @reads_one_state
     def predict(self, X: ArrayLike) -> float | np.ndarray:  # type: ignore[override]

@@ -2,16 +2,15 @@
 
 import pytest
 import torch
-from torch.utils.data import TensorDataset
 
-from sk_pydelt.backends.pytorch.batches import Batches
+from sk_pydelt.backends.pytorch.batches import Batches, Rows, RowSet
 from sk_pydelt.backends.pytorch.generator import SeededGenerator
 
 
 def numbered(n):
     """A data set whose rows, targets and weights carry their own number."""
     number = torch.arange(n, dtype=torch.float64)[:, None]
-    return TensorDataset(number, 10 * number, 100 * number)
+    return RowSet(Rows(number, 10 * number, 100 * number), 1)
 
 
 @pytest.mark.parametrize(

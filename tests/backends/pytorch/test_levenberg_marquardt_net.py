@@ -54,7 +54,7 @@ def test_callbacks_see_the_weights_and_may_change_them(curve, monkeypatch, chang
         elif change == "replaced":
             parameters[0].data = 1.01 * parameters[0].data
         with torch.no_grad():
-            X, y = kwargs["dataset_train"].tensors
+            X, y, *_ = kwargs["dataset_train"].rows
             seen.append(float(((net.module_(X) - y) ** 2).mean()))
         on_epoch_end(self, net, **kwargs)
 
