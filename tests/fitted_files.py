@@ -8,6 +8,7 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from sk_pydelt import (
@@ -71,6 +72,16 @@ def values(name):
 def fitted(name):
     options = {"dy": np.cos(X)} if "slopes" in name else {}
     return clone(ESTIMATORS[name]).fit(places(name), values(name), **options)
+
+
+def same(one, other, name):
+    """Whether two models give the same bits at the places of an estimator of that name."""
+    for function in ("predict", "jacobian", "hessian"):
+        ours, theirs = (getattr(model, function)(places(name)) for model in (one, other))
+        assert_array_equal(ours, theirs)
+    if np.isfinite(getattr(other, "noise_std_", np.nan)).all():
+        for ours, theirs in zip(*(m.predict(places(name), return_std=True) for m in (one, other))):
+            assert_array_equal(ours, theirs)
 
 
 def weights(model):

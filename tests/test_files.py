@@ -1,51 +1,20 @@
-"""Files of fitted estimators: small, of no device, and without pickle."""
+"""Files of fitted estimators: small, and of no device."""
 
 import io
 import pickle
-import re
 from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
-import skops.io
 import torch
-from fitted_files import ESTIMATORS, NETS, X, Y, fitted, places, sizes, table
-from numpy.testing import assert_array_equal
-from sklearn.base import clone
-from sklearn.preprocessing import PolynomialFeatures
+from fitted_files import ESTIMATORS, NETS, X, Y, fitted, same, sizes, table
 from torch_modules import Residual
 
 from sk_pydelt import NeuralNetworkInterpolator
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "files.md").read_text(encoding="utf-8")
 each_estimator = pytest.mark.parametrize("name", ESTIMATORS)
-
-
-def trusted():
-    names: dict = {}
-    exec(re.search(r"```python\n(TRUSTED.*?)```", DOCS, re.S).group(1), names)
-    return names["TRUSTED"]
-
-
-TRUSTED = trusted()
-
-
-def kind(name):
-    """The key of an estimator in docs/files.md."""
-    model = ESTIMATORS[name]
-    if isinstance(model, NeuralNetworkInterpolator):
-        return f"NeuralNetworkInterpolator(backend={model.backend!r})"
-    return "interpolation." * ("drop-in" in name) + type(model).__name__
-
-
-def same(one, other, name):
-    for function in ("predict", "jacobian", "hessian"):
-        ours, theirs = (getattr(model, function)(places(name)) for model in (one, other))
-        assert_array_equal(ours, theirs)
-    if np.isfinite(getattr(other, "noise_std_", np.nan)).all():
-        for ours, theirs in zip(*(m.predict(places(name), return_std=True) for m in (one, other))):
-            assert_array_equal(ours, theirs)
 
 
 @each_estimator
@@ -65,29 +34,6 @@ def test_a_file_gives_the_same_bits(name):
     model = fitted(name)
     same(pickle.loads(pickle.dumps(model)), model, name)
     same(deepcopy(model), model, name)
-
-
-@each_estimator
-def test_skops_needs_the_types_that_docs_list_and_gives_the_same_bits(name):
-    data = skops.io.dumps(fitted(name))
-    types = TRUSTED[kind(name)]
-    assert set(skops.io.get_untrusted_types(data=data)) <= set(types)
-    same(skops.io.loads(data, trusted=types), fitted(name), name)
-
-
-def test_no_type_is_listed_in_vain():
-    needed: dict = {key: set() for key in TRUSTED}
-    for name in ESTIMATORS:
-        data = skops.io.dumps(fitted(name))
-        needed[kind(name)] |= set(skops.io.get_untrusted_types(data=data))
-    assert needed == {key: set(types) for key, types in TRUSTED.items()}
-
-
-def test_a_derivative_is_shared_without_pickle_too():
-    derivative = fitted("spline").differentiate(2)
-    types = [*TRUSTED["SplineInterpolator"], "sk_pydelt.calculus.derivative.Derivative"]
-    again = skops.io.loads(skops.io.dumps(derivative), trusted=types)
-    assert_array_equal(again(X), derivative(X))
 
 
 class OfDevices(pickle.Pickler):
@@ -137,9 +83,3 @@ def test_a_net_from_a_file_can_be_trained_on(name):
     before = net.predict(X)
     net.net_.partial_fit(net.x_scaler_.transform(X), net.y_scaler_.transform(Y[:, None]))
     assert not np.array_equal(net.predict(X), before)
-
-
-def test_other_scalers_are_for_the_user_to_trust():
-    model = clone(ESTIMATORS["spline"]).set_params(x_scaler=PolynomialFeatures(1)).fit(X, Y)
-    again = skops.io.loads(skops.io.dumps(model), trusted=TRUSTED["SplineInterpolator"])
-    same(again, model, "")
