@@ -44,16 +44,22 @@ class CurvePosterior:
     """
 
     def __init__(
-        self, places: np.ndarray, weight: np.ndarray, m: int, smoothing: float, variance: float
+        self,
+        places: np.ndarray,
+        weight: np.ndarray,
+        m: int,
+        smoothing: float,
+        variance: float,
+        period: float | None = None,
     ) -> None:
         self.places, self.weight, self.m = places, weight, m
-        self.smoothing, self.variance = smoothing, variance
+        self.smoothing, self.variance, self.period = smoothing, variance, period
 
     def __deepcopy__(self, memo: dict) -> "CurvePosterior":
         return self  # nothing in it changes
 
     def __getstate__(self) -> dict:
-        names = "places", "weight", "m", "smoothing", "variance"
+        names = "places", "weight", "m", "smoothing", "variance", "period"
         return {name: vars(self)[name] for name in names}
 
     def root(self, jet: Jet, index: tuple[int, ...]) -> csr_array:

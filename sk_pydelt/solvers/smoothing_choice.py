@@ -59,6 +59,8 @@ def choose_smoothing(
     halving: float,
     floor: float,
     noise: float,
+    costly: float = 0.0,
+    sketch: Callable[[float], Smoothed] | None = None,
 ) -> float:
     """The λ of least cross-validation score above a bound by marginal likelihood.
 
@@ -78,11 +80,21 @@ def choose_smoothing(
         Mean squared residual that rounding in the computation leaves.
     noise : float
         Least variance of the samples' noise.
+    costly : float, default=0.0
+        λ below which only every other power of ten is tried, and by the sketch, but where the
+        likelihood is greatest there.
+    sketch : function of λ, default=None
+        Some digits of `smooth`.
     """
-    steps = np.arange(np.log10(bounds[0]), np.log10(bounds[1]) + 1)
-    path = Smoothed(*np.transpose([smooth(10**step) for step in steps]))
-    likeliest = _least_deviance(steps, _deviance(steps, path, n, n_free, max(noise, floor)))
-    least = min(likeliest - np.log10(halving), steps[-1])
+    every = np.arange(np.log10(bounds[0]), np.log10(bounds[1]) + 1)
+    few = every[(10**every >= costly) | (np.arange(len(every)) % 2 == 1)]
+    for steps, below in (few, sketch or smooth), (every, smooth):
+        tried = [(smooth if 10**k >= costly else below)(10**k) for k in steps]
+        path = Smoothed(*np.transpose(tried))
+        likeliest = _least_deviance(steps, _deviance(steps, path, n, n_free, max(noise, floor)))
+        least = min(likeliest - np.log10(halving), steps[-1])
+        if 10 ** (least - 1) >= costly:
+            break
     scores = np.where(steps < least, np.inf, _cross_validation(path, n))
     best = np.flatnonzero(scores <= scores.min() * (1 + TIE) + floor)[-1]
     near = minimize_scalar(
@@ -108,7 +120,7 @@ def _deviance(steps, path, n, n_free, noise):
     of freedom that are not free, tr A - n_free: summed from the largest λ, where it is zero.
     """
     bent = n - path.trace - n_free
-    log_det = np.log(10) * cumulative_trapezoid(bent[::-1], initial=0)[::-1]
+    log_det = np.log(10) * cumulative_trapezoid(bent[::-1], -steps[::-1], initial=0)[::-1]
     energy = n * (path.squares + 10**steps * path.roughness)
     variance = np.maximum(energy / (n - n_free), max(noise, np.finfo(float).tiny))
     return energy / variance + (n - n_free) * np.log(variance) + log_det

@@ -5,16 +5,20 @@ from math import comb, factorial
 
 import numpy as np
 from scipy.interpolate import BSpline, make_interp_spline
-from scipy.linalg import lapack, lstsq
+from scipy.linalg import lstsq
 from scipy.sparse import block_array, diags_array, eye_array, vstack
 from scipy.sparse.linalg import splu
 
 from .curve_posterior import CurvePosterior
-from .smoothing_choice import Smoothed, choose_smoothing, rounding
+from .curve_samples import CurveSamples, Moments
+from .curve_smoother import CurveSmoother
+from .smoothing_choice import choose_smoothing, rounding
 
 __all__ = ["SplineColumns", "fit_curve"]
 
-STEP = 1e-30  # of a complex-step derivative
+MANY = 10_000  # samples above which they are condensed
+FINENESS = 16  # groups of condensed samples in a bandwidth, at least; ...
+FEWER = 4  # ... which are of so many samples on average, at least
 SLACK = 1e-2  # of the residuals in equations of least squares: some least singular value
 
 
@@ -23,113 +27,6 @@ def _interpolating_curve(x, y, degree):
     if len(x) == 1:
         return BSpline(np.array([x[0] - 1, x[0] + 1]), y, 0)
     return make_interp_spline(x, y, min(degree, len(x) - 1))
-
-
-def _roughness(x, m):
-    """Q and R such that the natural spline with values g has ∫(f⁽ᵐ⁾)² = γᵀRγ, Rγ = Qᵀg.
-
-    γ are the coefficients of f⁽ᵐ⁾ in B-splines of degree m - 1 (over (m - 1)!), and Qᵀ takes
-    m-th divided differences.
-    """
-    differences = eye_array(len(x)).tocsr()
-    for k in range(1, m):
-        differences = diags_array(1 / (x[k:] - x[:-k])) @ (differences[1:] - differences[:-1])
-    Q = (differences[1:] - differences[:-1]).T
-    nodes, weights = np.polynomial.legendre.leggauss(m)
-    half = np.diff(x)[:, None] / 2
-    knots = np.r_[[x[0]] * (m - 1), x, [x[-1]] * (m - 1)]
-    basis = BSpline.design_matrix((x[:-1, None] + half * (1 + nodes)).ravel(), knots, m - 1)
-    basis = basis[:, m - 1 : len(x) - 1] / factorial(m - 1)
-    return Q, basis.T @ diags_array((half * weights).ravel()) @ basis
-
-
-class _CurveSmoother:
-    """The smoothing spline of the means of groups of samples, narrow for what is smoothed.
-
-    With D the inverse weights, r = λDQγ are the residuals and Rγ = Qᵀ(y - r). The two are solved
-    together: the usual elimination of r (Reinsch) squares a condition number that grows as n².
-    The trace of the complement of the hat matrix A is the derivative of the log determinant by
-    log λ, taken exactly by a complex step.
-
-    Parameters
-    ----------
-    x : array of shape (n,), ascending
-    weight : array of shape (n,)
-    m : int
-        Order of the derivative that is penalised.
-    group : array of int of shape (n,), ascending
-    """
-
-    def __init__(self, x, weight, m, group) -> None:
-        self.x, self.weight, self.m, self.group = x, weight, m, group
-        self.total = np.bincount(group, weight)
-        self.places = self.means(x)
-        n = len(self.places)
-        self._Q, R = _roughness(self.places, m)
-        self._unit = diags_array(1 / np.sqrt(R.diagonal()))
-        self._R = self._unit @ R @ self._unit
-        self._spread = np.sqrt(self.total.sum() / self.total)
-        coupling = diags_array(self._spread) @ self._Q @ self._unit
-        parts = [[eye_array(n), -1j * coupling], [1j * coupling.T, self._R]]  # imaginary: by √λ
-        place = np.r_[np.arange(n), np.arange(n - m) + (m + 0.5) / 2]
-        self._order = np.argsort(place)  # makes a narrow band
-        self._band = _Band(block_array(parts, format="csr")[self._order][:, self._order])
-        self._divide = (self._Q @ self._unit).T.tocsr()
-
-    @property
-    def differences(self):
-        """The largest factor of a value in an m-th divided difference."""
-        m = self.m
-        return np.abs((self._Q @ diags_array(1 / (self.places[m:] - self.places[:-m]))).data).max()
-
-    def means(self, values):
-        """The weighted mean of values (n,) over each group."""
-        return np.bincount(self.group, self.weight * values) / self.total
-
-    def fit(self, y, lam):
-        """Residuals of the means, γ, and what λ does to all samples y (n,)."""
-        n, mean = len(self.places), self.means(y)
-        divided, solution = np.r_[np.zeros(n), self._divide @ mean], np.empty(2 * n - self.m)
-        pivots, found = self._band.solve(np.sqrt(lam) * (1 + STEP * 0.5j), divided[self._order])
-        solution[self._order] = found
-        residual, gamma = np.sqrt(lam) * self._spread * solution[:n], solution[n:]
-        trace = len(y) - n + np.sum(pivots.imag / pivots.real) / STEP
-        squares = np.average(self._residuals(y, mean, residual) ** 2, weights=self.weight)
-        smoothed = Smoothed(squares, gamma @ (self._R @ gamma), trace)
-        return residual, self._unit @ gamma, smoothed
-
-    def posterior(self, lam, smoothed):
-        """The process whose mean is the spline; None where nothing is left to tell the noise."""
-        if not smoothed.trace > 0:
-            return None
-        variance = self.total.sum() * smoothed.squares / smoothed.trace
-        return CurvePosterior(self.x, self.weight, self.m, lam, variance)
-
-    def _residuals(self, y, mean, residual):
-        """Residuals of all samples, the curve between the groups taken as straight."""
-        if len(y) == len(mean):
-            return residual
-        left = np.clip(np.searchsorted(self.places, self.x) - 1, 0, len(mean) - 2)
-        slope = (np.diff(mean - residual) / np.diff(self.places))[left]
-        return y - (mean - residual)[left] - slope * (self.x - self.places[left])
-
-
-class _Band:
-    """Equations whose matrix, banded, is its real part and a factor times its imaginary part."""
-
-    def __init__(self, matrix) -> None:
-        matrix = matrix.tocoo()
-        row, column = matrix.coords
-        self._width = int(np.abs(row - column).max())
-        self._bands = np.zeros((3 * self._width + 1, matrix.shape[0]), complex, order="F")
-        self._bands[2 * self._width + row - column, column] = matrix.data  # LAPACK's layout
-
-    def solve(self, factor, known):
-        """Pivots, but for their signs, and the real part of the solution."""
-        width, bands = self._width, self._bands.real + factor * self._bands.imag
-        lu, order, _ = lapack.zgbtrf(bands, width, width, overwrite_ab=1)
-        found, _ = lapack.zgbtrs(lu, width, width, known[:, None].astype(complex), order)
-        return lu[2 * width], found[:, 0].real
 
 
 def _group_within(x, weight, width):
@@ -151,39 +48,77 @@ def _resolved(bandwidth, m):
     return bandwidth * (24 * 4**m * np.finfo(float).eps) ** (1 / (m + 2))
 
 
-class _Curve:
-    """One curve at every λ, in groups of samples as narrow as that λ can resolve."""
+class _Resolved:
+    """A curve at every λ, in groups of samples as narrow as that λ can resolve."""
 
-    def __init__(self, x, weight, m) -> None:
-        self.x, self.weight, self.m = x, weight, m
-        alone = _CurveSmoother(x, weight, m, np.arange(len(x)))
+    def __init__(self, samples, m) -> None:
+        self.samples, self.m = samples, m
+        alone = CurveSmoother(samples, m, np.arange(len(samples)))
         self._smoothers = {None: alone}
         loss = np.finfo(float).eps * alone.differences  # of a bandwidth of 1
         self._widest = (_resolved(1.0, m) ** 2 / 24 / loss) ** (1 / m)
 
-    def at(self, lam):
-        """The smoother for λ."""
-        length = np.ptp(self.x)
-        bandwidth = min((lam * length) ** (0.5 / self.m), length)
-        level = None
+    def at(self, bandwidth):
+        """The smoother for a bandwidth."""
+        samples, level = self.samples, None
         if bandwidth > self._widest:
-            level = int(np.floor(np.log2(_resolved(bandwidth, self.m) / length)))
+            level = int(np.floor(np.log2(_resolved(bandwidth, self.m) / samples.length)))
         if level not in self._smoothers:
-            group = _group_within(self.x, self.weight, 2.0**level * length)
-            self._smoothers[level] = _CurveSmoother(self.x, self.weight, self.m, group)
+            group = _group_within(samples.x, samples.weight, 2.0**level * samples.length)
+            self._smoothers[level] = CurveSmoother(samples, self.m, group)
         return self._smoothers[level]
 
-    def choose(self, y, floor, noise):
-        """The λ for the samples y (n,), whose noise has at least a variance."""
-        n, m, length = len(y), self.m, np.ptp(self.x)
-        spacing = np.quantile(np.diff(self.x), 0.05)
+
+class _Curve:
+    """A curve at every λ; many samples condensed in as few as that λ needs."""
+
+    def __init__(self, samples, m) -> None:
+        self.samples, self.m = samples, m
+        self._moments = {0: Moments.of(samples)}  # by powers of two of the length, downwards
+        self._resolved: dict[int, _Resolved] = {}
+
+    def at(self, lam):
+        """The smoother for λ."""
+        length = self.samples.length
+        bandwidth = min((lam * length) ** (0.5 / self.m), length)
+        level = int(np.floor(np.log2(bandwidth / FINENESS / length)))
+        if len(self.samples) <= MANY or 2.0**-level > len(self.samples) / FEWER:
+            level = 0  # as they are
+        return self._resolution(level).at(bandwidth)
+
+    def _resolution(self, level):
+        if level not in self._resolved:
+            self._resolved[level] = _Resolved(self._condensed(level), self.m)
+        return self._resolved[level]
+
+    def _condensed(self, level):
+        """The samples with two at most in each part of 2^level of the length; as they are at 0."""
+        if level == 0:
+            return self.samples
+        finer = max((k for k in self._moments if k <= level), default=0)
+        width = 2.0**level * self.samples.length
+        self._moments[level] = self._moments[finer].grouped(self.samples.x[0], width)
+        return self._moments[level].condensed(self.samples, width)
+
+    def choose(self, output, floor, noise):
+        """The λ for the samples of an output, whose noise has at least a variance."""
+        n, m, length = len(self.samples), self.m, self.samples.length
+        many = n > MANY
+        spacing = length / n if many else np.quantile(np.diff(self.samples.x), 0.05)
         low = 1e-2 * (spacing / np.pi) ** (2 * m) / length  # a little below what interpolates
         high = 1e4 * (length / np.pi) ** (2 * m) / length  # well above what leaves a polynomial
-        score = partial(self._score, y)
-        return choose_smoothing(score, (low, high), n, m, 4.0**m, floor, noise)
+        n_free = m if self.samples.period is None else 1
+        score = partial(self._score, output)
+        costly = (2 * FEWER * FINENESS / n * length) ** (2 * m) / length if many else 0.0
+        sketch = partial(self._score_alone, output)
+        return choose_smoothing(score, (low, high), n, n_free, 4.0**m, floor, noise, costly, sketch)
 
-    def _score(self, y, lam):
-        return self.at(lam).fit(y, lam)[2]
+    def _score(self, output, lam):
+        return self.at(lam).fit(output, lam)[2]
+
+    def _score_alone(self, output, lam):
+        """The same without groups, whose rounding is a part in a thousand at the most."""
+        return self._resolution(0).at(0.0).fit(output, lam)[2]
 
 
 def _merge_bursts(x, y, weight, m):
@@ -224,17 +159,18 @@ def fit_curve(
 
 def _smoothing_curve(x, y, weight, m, smoothing, noise):
     """The natural splines of degree 2m - 1, their λ, degrees of freedom and posteriors."""
-    curve, unit = _Curve(x, weight, m), (x[0] + np.ptp(x) / 2, np.ptp(x) / 2)
+    unit, n_outputs = (x[0] + np.ptp(x) / 2, np.ptp(x) / 2), y.shape[1]
     straight = np.polynomial.legendre.legvander((x - unit[0]) / unit[1], m - 1)
     ends = lstsq(straight, y)[0]
     bent = y - straight @ ends  # rounding counts from what there is to smooth
-    chosen, dof, parts, posteriors = np.empty(y.shape[1]), np.empty(y.shape[1]), {}, []
-    for i, (column, least) in enumerate(zip(bent.T, np.broadcast_to(noise, y.shape[1]))):
+    curve = _Curve(CurveSamples(x, bent, weight, len(x), np.zeros(n_outputs)), m)
+    chosen, dof, parts, posteriors = np.empty(n_outputs), np.empty(n_outputs), {}, []
+    for i, least in enumerate(np.broadcast_to(noise, n_outputs)):
         floor = rounding(y[:, i], weight)
-        chosen[i] = curve.choose(column, floor, least) if smoothing is None else smoothing
+        chosen[i] = curve.choose(i, floor, least) if smoothing is None else smoothing
         smoother = curve.at(chosen[i])
-        residual, gamma, smoothed = smoother.fit(column, chosen[i])
-        parts.setdefault(smoother, []).append((i, smoother.means(column) - residual, gamma))
+        residual, gamma, smoothed = smoother.fit(i, chosen[i])
+        parts.setdefault(smoother, []).append((i, smoother.values[:, i] - residual, gamma))
         dof[i] = len(x) - smoothed.trace
         posteriors.append(smoother.posterior(chosen[i], smoothed))
     powers = np.column_stack([np.polynomial.legendre.leg2poly(column) for column in ends.T])
