@@ -9,6 +9,7 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 from front import draw_front  # noqa: E402
+from measurements import write_measurements  # noqa: E402
 from reference import write_reference  # noqa: E402
 
 PROJECT = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -28,7 +29,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "**/README.txt", "**/GALLERY_HEADER.rst"]
+exclude_patterns = ["_build", "generated/accuracy.md", "**/README.txt", "**/GALLERY_HEADER.rst"]
 templates_path = ["_templates"]
 default_role = "py:obj"  # a name in backticks is a link where it is one of ours
 
@@ -78,10 +79,11 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "benchmarks": [], "search": []}
 
 
 def setup(app):
-    """Write the pages of the reference and the picture of the front before Sphinx reads them."""
+    """Write reference, benchmarks and the picture of the front before Sphinx reads them."""
     app.connect("config-inited", lambda *_: write_reference(DOCS))
     app.connect("config-inited", lambda *_: draw_front(DOCS))
+    app.connect("config-inited", lambda *_: write_measurements(DOCS))

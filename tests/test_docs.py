@@ -33,7 +33,11 @@ def run(code, line, page, session):
     assert not runner.failures, "".join(failures)
 
 
-@pytest.mark.filterwarnings("error", "ignore:tvrdiff:UserWarning")  # of PyNumDiff, at import
+@pytest.mark.filterwarnings(
+    "error",
+    "ignore:tvrdiff:UserWarning",  # of PyNumDiff, at import
+    "ignore:.*type hint is inferred as AnyType:UserWarning",  # of MLflow, at import
+)
 @pytest.mark.parametrize("page", [p for p in PAGES if any(blocks(p)) and p not in OWN_TEST])
 def test_code_of_the_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
