@@ -46,17 +46,20 @@ from .calculus import (
     vorticity,
 )
 from .estimate import estimate_derivative
+from .laws import LinearLaw, boundary_values
 from .neural import NeuralNetworkInterpolator
 from .spline import SplineInterpolator
 
 __all__ = [
     "BayesianNeuralNetworkInterpolator",
     "Derivative",
+    "LinearLaw",
     "MarginalEffects",
     "NeuralNetworkInterpolator",
     "SplineInterpolator",
     "average_marginal_effects",
     "biharmonic",
+    "boundary_values",
     "curl",
     "derivatives",
     "differentiate",

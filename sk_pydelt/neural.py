@@ -24,6 +24,7 @@ from .held_out import held_out_samples
 from .jets import Jet
 from .jets.activations import ACTIVATIONS
 from .jets.blocks import Home
+from .laws import LinearLaw
 from .options import check_options
 from .samples import Samples
 from .sobolev import SobolevInterpolator
@@ -121,9 +122,13 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         What brings X and y near 1; None is ``MinMaxScaler((-1, 1))`` for X and
         ``StandardScaler()`` for y. Clones are fitted, to weighted samples where they can be.
     period : dict, default=None
-        The periods of features, in their units, by name or column number: ``{"hour": 24.0}``. The
-        fitted function and all its derivatives repeat exactly, for the net sees the cosine and the
-        sine of 2πx/P in place of the scaled feature.
+        Of features, in their units: ``{"hour": 24.0}``. The net sees cosine and sine of 2πx/P.
+    laws : list of str or LinearLaw, default=None
+        What is known to hold, in units of the data: "divergence-free", "curl-free", "harmonic", or
+        `sk_pydelt.LinearLaw`: the loss has `law_weight` times each one's mean squared error too.
+    law_places : int or array-like of shape (k, d), default=200
+        Where laws hold: at the samples, and at so many places more between them, or at these.
+    law_weight : float, default=1.0
     module : callable, default=None
         A class, or a function, that builds a `torch.nn.Module` (with the TensorFlow backend, a
         `keras.Model`) from ``n_features`` and ``n_outputs``, in place of the dense layers
@@ -147,9 +152,10 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
     ----------
     net_ : skorch.NeuralNetRegressor or scikeras.wrappers.KerasRegressor
         The fitted net, on scaled data; with another backend, what that one holds.
+    law_residuals_ : dict of str to float, root mean squares of what is left of each law
     x_scaler_, y_scaler_ : transformer
     loss_curve_ : list of float
-        Mean `loss` of the scaled targets at each epoch, and penalty.
+        Mean `loss` of the scaled targets at each epoch, penalty, and errors of laws.
     validation_loss_curve_ : list of float or None
         Mean `loss` of the held-out samples at each epoch, with early stopping or
         ``fit(..., validation_data=...)``.
@@ -212,6 +218,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
         "verbose": ["boolean"],
+        "law_weight": [Interval(Real, 0, 1e12, closed="both")],
     }
 
     def __init__(
@@ -247,6 +254,9 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
         period: dict[str | int, float] | None = None,
+        laws: Sequence[str | LinearLaw] | str | LinearLaw | None = None,
+        law_places: int | ArrayLike = 200,
+        law_weight: float = 1.0,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -279,6 +289,9 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.random_state = random_state
         self.verbose = verbose
         self.period = period
+        self.laws = laws
+        self.law_places = law_places
+        self.law_weight = law_weight
 
     @validated
     def fit(
@@ -319,7 +332,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         return replace(samples, held_out=held_out_samples(self, self._validation_data, y.shape[1]))
 
     def _fit_scaled(self, samples: Samples) -> None:
-        check_options(self.get_params(deep=False), with_slopes=samples.slopes is not None)
+        check_options(self.get_params(deep=False), samples)
         net, fit = self._specs(samples)
         refuse(self.backend, net, fit, samples)
         require_memory_for(net, fit, samples)

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from .jets.activations import ACTIVATIONS
 from .jets.perceptron import hidden_widths
+from .samples import Samples
 
 __all__ = ["check_options", "refuse_option"]
 
+NO_CHANCE = {"dropout_rate": 0, "batch_norm": False}
 ONE_BATCH = {"batch_size": None, "dropout_rate": 0}
 OF_ADAM = {
     "optimizer": "adam",
@@ -15,15 +18,15 @@ OF_ADAM = {
 }
 
 
-def check_options(params: dict[str, Any], with_slopes: bool) -> None:
+def check_options(params: dict[str, Any], samples: Samples) -> None:
     """Raise a ValueError for parameters of a net that are out of range together.
 
     Parameters
     ----------
     params : dict
         Those of `NeuralNetworkInterpolator`, by name.
-    with_slopes : bool
-        Whether derivatives are given, ``fit(..., dy=...)``.
+    samples : Samples
+        That the net is to be fitted to: whether derivatives or laws are among them.
     """
     hidden_widths(params["hidden_layers"])
     if params["solver"] == "lbfgs":
@@ -38,10 +41,29 @@ def check_options(params: dict[str, Any], with_slopes: bool) -> None:
         refuse_option(params, f"solver={params['solver']!r}", reason, **OF_ADAM)
     if params["module"] is not None:
         reason = "brings its own layers"
-        refuse_option(params, "module=...", reason, dropout_rate=0, batch_norm=False)
-    if with_slopes:
-        reason = "needs the derivative of the very net that predicts"
-        refuse_option(params, "fit(..., dy=...)", reason, dropout_rate=0, batch_norm=False)
+        refuse_option(params, "module=...", reason, **NO_CHANCE)
+    reason = "needs the derivative of the very net that predicts"
+    if samples.slopes is not None:
+        refuse_option(params, "fit(..., dy=...)", reason, **NO_CHANCE)
+    if samples.laws:
+        refuse_option(params, "laws=...", reason, **NO_CHANCE)
+        _refuse_laws(params, max(rows.jet.order for rows in samples.laws))
+
+
+def _refuse_laws(params, order):
+    """Refuse what laws of an order say nothing of, or what cannot fit them."""
+    activation, own = params["activation"], params["module"] is not None
+    if order > 1 and not own and ACTIVATIONS[activation].piecewise_linear:
+        raise ValueError(
+            f"laws has derivatives of order {order}, and those of a net of "
+            f"activation={activation!r} vanish above the first. Use a smooth activation such as "
+            "'tanh' or 'swish'."
+        )
+    if params["solver"] == "lm" and own:
+        raise ValueError(
+            "solver='lm' fits laws to dense layers alone. With module=... use solver='adam' or "
+            "'lbfgs'."
+        )
 
 
 def refuse_option(params: dict[str, Any], option: str, reason: str, **allowed: Any) -> None:

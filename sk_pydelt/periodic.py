@@ -20,35 +20,46 @@ __all__ = ["PeriodicScaler", "column_of", "periods_by_column", "wrapped"]
 MOST_PERIODS = 1e12  # from zero: beyond, float64 holds less than four digits of a phase
 
 
-def column_of(feature: str | int, names: np.ndarray | None, n_features: int, where: str) -> int:
+def column_of(
+    column: str | int,
+    names: np.ndarray | None,
+    n_columns: int,
+    where: str,
+    kind: str = "feature",
+    table: str = "X",
+) -> int:
     """The number of a column that is given by name or number.
 
     Parameters
     ----------
-    feature : str or int
-    names : array of str, or None where X had none
-    n_features : int
+    column : str or int
+    names : array of str, or None where the table had none
+    n_columns : int
     where : str
         What names it, for the message.
+    kind, table : str
+        What it is, and of which table it is a column.
 
     Raises
     ------
     ValueError
     """
-    if isinstance(feature, str):
+    if isinstance(column, str):
         known = [] if names is None else list(names)
-        if feature in known:
-            return known.index(feature)
-        has = f"the features are {known}" if known else "X came without names: give its number"
-        raise ValueError(f"{where} names the feature {feature!r}, and {has}.")
-    if isinstance(feature, bool) or not isinstance(feature, Integral):
-        raise ValueError(f"{where} must name features, or give their numbers; got {feature!r}.")
-    if not 0 <= feature < n_features:
-        raise ValueError(
-            f"{where} names the feature {feature}, and X has {n_features}: those from 0 to "
-            f"{n_features - 1}."
+        if column in known:
+            return known.index(column)
+        has = (
+            f"the {kind}s are {known}" if known else f"{table} came without names: give its number"
         )
-    return int(feature)
+        raise ValueError(f"{where} names the {kind} {column!r}, and {has}.")
+    if isinstance(column, bool) or not isinstance(column, Integral):
+        raise ValueError(f"{where} must name {kind}s, or give their numbers; got {column!r}.")
+    if not 0 <= column < n_columns:
+        raise ValueError(
+            f"{where} names the {kind} {column}, and {table} has {n_columns}: those from 0 to "
+            f"{n_columns - 1}."
+        )
+    return int(column)
 
 
 def periods_by_column(

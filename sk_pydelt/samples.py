@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .jets import Jet
+from .law_rows import LawRows
 from .noise import NORMAL, Noise
 
 __all__ = ["Samples", "Slopes"]
@@ -84,6 +85,8 @@ class Samples:
         What is known of it.
     held_out : Samples, default=None
         Those by which training is watched; they are of the whole, and not of a part of the rows.
+    laws : tuple of LawRows
+        What is known to hold, at places of its own: it is of no row, and selections keep it.
     """
 
     X: np.ndarray
@@ -92,6 +95,7 @@ class Samples:
     slopes: Slopes | None = None
     noise: Noise = NORMAL
     held_out: "Samples | None" = None
+    laws: tuple[LawRows, ...] = ()
 
     def __len__(self) -> int:
         return len(self.X)
@@ -99,7 +103,8 @@ class Samples:
     def __getitem__(self, rows: Any) -> "Samples":
         weight = None if self.weight is None else self.weight[rows]
         slopes = None if self.slopes is None else self.slopes[rows]
-        return Samples(self.X[rows], self.y[rows], weight, slopes, self.noise[rows])
+        noise = self.noise[rows]
+        return Samples(self.X[rows], self.y[rows], weight, slopes, noise, laws=self.laws)
 
     @property
     def known(self) -> np.ndarray:

@@ -1,18 +1,22 @@
 """Known derivatives as data: Sobolev fitting, in the units of the user."""
 
 from dataclasses import replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array
 
 from .base import BaseInterpolator, validated
 from .chain import propagate
-from .checks import check_measured, check_numbers
+from .checks import check_measured, check_numbers, check_places
 from .jets import Jet
+from .law_scaling import by_laws, equations, scaled_laws, spread_places
+from .laws import LinearLaw, expanded
 from .periodic import periods_by_column
 from .samples import Samples, Slopes
 
@@ -101,13 +105,19 @@ def _rates(scaler, y, used):
 
 
 class SobolevInterpolator(BaseInterpolator):
-    """An interpolator that fits known derivatives along with the values, and knows periods.
+    """An interpolator that fits known derivatives along with the values, laws and periods.
 
     Its hook `_fit_scaled` finds the derivatives in the `slopes` of its samples, None where there
-    are none. A child has the parameter `period`.
+    are none, and the laws in `laws`. A child has the parameters `period`, `laws`, `law_places` and
+    `random_state`.
     """
 
-    _parameter_constraints = {**BaseInterpolator._parameter_constraints, "period": [None, dict]}
+    _parameter_constraints = {
+        **BaseInterpolator._parameter_constraints,
+        "period": [None, dict],
+        "laws": [None, str, LinearLaw, "array-like"],
+        "law_places": [Interval(Integral, 0, None, closed="left"), "array-like"],
+    }
 
     @validated
     def fit(
@@ -178,12 +188,20 @@ class SobolevInterpolator(BaseInterpolator):
             known = _check_dy(dy, n, values.shape[1], places.shape[1], self._y_ndim)[kept]
         check_measured(values, None if dy is None else known)
         by_known = False if dy is None else ~np.isnan(known).all(axis=(0, 1))
+        found = self._equations(values.shape[1])
+        by_known = by_known | by_laws(found, places.shape[1])
         samples = self._scale(places, values, weight, by_known)
         if dy is not None:
             scalers = self.x_scaler_, self.y_scaler_
             slopes = scaled_slopes(known, places, values, *scalers, dy_weight)
             samples = replace(samples, slopes=slopes)
+        if found:
+            given = self._enter, self.y_scaler_, samples.y.shape[1]
+            counts = float(self.get_params(deep=False).get("law_weight", 1.0))
+            laws = scaled_laws(found, self._law_places(places), *given, counts)
+            samples = replace(samples, laws=laws)
         self._fit_scaled(self._informed(samples, values, kept))
+        self.law_residuals_ = self._law_residuals(samples)
         self._warn_of_constants(places, values, weight)
         return self
 
@@ -197,3 +215,34 @@ class SobolevInterpolator(BaseInterpolator):
         `kept` selects their rows from those given to `fit`.
         """
         return samples
+
+    def _equations(self, n_outputs):
+        """The laws that were asked for, by numbers of outputs and features."""
+        if self.laws is None:
+            return []
+        laws = expanded(self.laws, self.n_features_in_, n_outputs)
+        names = (getattr(self, f"{kind}_names_in_", None) for kind in ("feature", "target"))
+        return equations(laws, *names, self.n_features_in_, n_outputs)
+
+    def _law_places(self, X):
+        """Where laws hold that name no places: at the samples, and at more."""
+        if isinstance(self.law_places, Integral):
+            rng = check_random_state(self.random_state)
+            more = spread_places(X, self.law_places, rng)
+        else:
+            more = check_array(check_places(self.law_places), dtype=np.float64)
+            if more.shape[1] != X.shape[1]:
+                raise ValueError(
+                    f"law_places must be a number of places, or an array of shape (k, "
+                    f"{X.shape[1]}) of them; got shape {more.shape}."
+                )
+        return np.unique(np.vstack([X, more]), axis=0)
+
+    def _law_residuals(self, samples):
+        """Root mean square of each law's left side less its right, in units of the law."""
+        found = {}
+        for rows in samples.laws:
+            columns = self._propagate_scaled(rows.jet).coefficients()
+            errors = (rows.functional @ columns[..., None])[..., 0] - rows.target
+            found |= zip(rows.names, (rows.units * np.sqrt(np.mean(errors**2, axis=0))).tolist())
+        return found

@@ -14,6 +14,7 @@ class Linear(EvidenceProblem):
         xp, like = array_namespace(X), {"dtype": X.dtype}
         self.groups = xp.zeros(X.shape[1], dtype=xp.int64)
         self.counts, self.pool = xp.ones(1, **like) * len(X), xp.ones((1, 1), **like)
+        self.n_rows = self.counts
         self.squares = (self.y**2).sum(0)
         self.membership = xp.ones((1, X.shape[1]), **like)
         self.classes, self.ceilings = self.membership, xp.full((1,), xp.inf, **like)

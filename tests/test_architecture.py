@@ -17,7 +17,7 @@ PACKAGE = ROOT / "sk_pydelt"
 ESTIMATOR = "base calculus* chain* explained jets* progress samples solvers*"
 
 BACKEND = (
-    "jets* samples solvers* backends.contract backends.devices backends.features "
+    "jets* law_rows samples solvers* backends.contract backends.devices backends.features "
     "backends.imports backends.least_squares backends.losses backends.schedule "
     "backends.training progress"
 )
@@ -29,7 +29,10 @@ MAY_IMPORT = {
     "progress": "",
     "jets*": "jets*",
     "noise": "solvers.student",
-    "samples": "jets* noise",
+    "samples": "jets* law_rows noise",
+    "law_rows": "jets*",
+    "laws": "",
+    "law_scaling": "chain* checks jets* law_rows laws periodic",
     "state": "",
     "solvers*": "jets* solvers*",
     "backends": (
@@ -41,7 +44,7 @@ MAY_IMPORT = {
     "backends.imports": "",
     "backends.memory": "backends.contract jets* samples solvers*",
     "backends.features": "backends.contract samples",
-    "backends.least_squares": "jets* solvers*",
+    "backends.least_squares": "jets* law_rows solvers*",
     "backends.losses": "jets*",
     "backends.schedule": "backends.contract",
     "backends.registry": (
@@ -59,17 +62,19 @@ MAY_IMPORT = {
     "dask": "calculus* chain* checks state",
     "explained": "",
     "convergence": "explained",
-    "options": "jets*",
+    "options": "jets* samples",
     "held_out": "base checks samples scaling",
     "methods": "calculus*",
     "base": (
         "calculus* chain* checks explained jets* methods periodic samples scaling state tensors"
     ),
-    "sobolev": "base chain* checks jets* periodic samples",
+    "sobolev": "base chain* checks jets* law_scaling laws periodic samples",
     "components": "jets*",
     "probabilistic": "base calculus* chain* components jets* state tensors",
-    "neural": f"{ESTIMATOR} backends base convergence held_out options sobolev",
-    "bayesian*": f"{ESTIMATOR} bayesian* checks components noise probabilistic sobolev",
+    "neural": f"{ESTIMATOR} backends base convergence held_out laws options sobolev",
+    "bayesian*": (
+        f"{ESTIMATOR} bayesian* checks components law_rows laws noise probabilistic sobolev"
+    ),
     "spline": f"{ESTIMATOR} components probabilistic",
     "pydelt_names": "",
     "curves": "calculus* checks",
@@ -79,7 +84,7 @@ MAY_IMPORT = {
     "estimate": "bayesian calculus* checks measured spline",
     "interpolation": "base bayesian* calculus* curves neural pydelt_names solvers* spline state",
     "multivariate": "calculus checks curves neural pydelt_names spline",
-    "__init__": "base bayesian calculus* estimate neural spline (*)",
+    "__init__": "base bayesian calculus* estimate laws neural spline (*)",
 }
 
 # library: the modules that may import it when they are themselves imported.

@@ -38,6 +38,13 @@ def _solver(name):
     return Feature(f"solver={name!r}", f"`solver={name!r}`", lambda net, fit, _: fit.solver == name)
 
 
+OF_FIT = (
+    "sample_weight",
+    "dy",
+    "y",
+    "validation_data",
+)  # arguments, where all others are parameters
+
 FEATURES = {
     feature.name: feature
     for feature in (
@@ -107,6 +114,11 @@ FEATURES = {
             lambda net, fit, samples: samples.slopes is not None,
         ),
         Feature(
+            "laws",
+            "known laws (`laws`)",
+            lambda net, fit, samples: bool(samples.laws),
+        ),
+        Feature(
             "y=nan",
             "entries of y that were not measured, NaN",
             lambda net, fit, samples: not samples.known.all(),
@@ -154,4 +166,6 @@ def as_written(feature: Feature, net: NetSpec, fit: FitSpec) -> str:
     for spec in (net, fit):
         if hasattr(spec, name):
             return f"{name}={getattr(spec, name)!r}"
+    if name not in OF_FIT:
+        return f"{name}=..."
     return f"fit(..., {feature.name if '=' in feature.name else f'{name}=...'})"

@@ -105,7 +105,7 @@ def refuse(name: str, net: NetSpec, fit: FitSpec, samples: Samples) -> None:
         elsewhere = f"use backend={' or '.join(map(repr, others))}, or " if others else "use "
         written = as_written(feature, net, fit)
         what = feature.name if feature.name == "y=nan" else feature.parameter
-        instead = f"no {what}" if written.startswith("fit(") else "another value"
+        instead = f"no {what}" if "..." in written else "another value"
         raise ValueError(f"{written} is not in backend={name!r}: {elsewhere}{instead}.")
 
 

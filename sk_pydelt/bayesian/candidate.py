@@ -93,6 +93,11 @@ class Candidate:
         return self.problem.net.n_weights
 
     @property
+    def noise_precisions(self) -> np.ndarray:
+        """Of each output of the samples, and of its slopes; not those of laws."""
+        return self.fit.beta[: self.problem.n_targets]
+
+    @property
     def n_iter(self) -> int:
         """Steps done."""
         return self.fit.n_iter
@@ -135,7 +140,7 @@ class Candidate:
     def _precisions(self, samples):
         """Of the noise of each entry of the targets, of samples that the net has not seen."""
         known = samples.noise_precision
-        precision = np.where(np.isnan(known), self.fit.beta, known)
+        precision = np.where(np.isnan(known), self.noise_precisions, known)
         return precision * samples.counts * samples.noise_shares
 
     @property
@@ -180,7 +185,7 @@ class Candidate:
         if U is None:
             U = modes
         shares = left if square else s**2 * left if modes is None else left
-        residuals = U @ (shares * (U.T @ targets))
+        residuals = U @ (shares * (U.T @ targets + self._whitened_laws(basis)))
 
         def precision(positions):
             block = (U[positions] * shares) @ U[positions].T
@@ -189,12 +194,13 @@ class Candidate:
         residuals = (residuals if square else targets - residuals).reshape(self.problem.y.shape)
         known = self.problem.row_scale > 0
         noise = {"trust": self.problem.tails.trust, "dof": self.problem.tails.dof}
-        return held_out_densities(precision, residuals, self.fit.beta, known=known, **noise)
+        given = precision, residuals, self.noise_precisions
+        return held_out_densities(*given, known=known, **noise)
 
     def _whitened_rows(self, basis):
         """Targets of the linearised net, (n m,), and the Jacobian times a basis, (n m, r)."""
         problem, fit = self.problem, self.fit
-        root, scale = fit.alpha[problem.groups] ** 0.5, np.sqrt(fit.beta)
+        root, scale = fit.alpha[problem.groups] ** 0.5, np.sqrt(self.noise_precisions)
         targets, modes = [], []
         for rows, jacobian in fit.point.jacobians():
             block = problem.y[rows]
@@ -203,6 +209,17 @@ class Candidate:
             targets.append(errors - jacobian.times(fit.w))
             modes += [(jacobian.dense() / root) @ basis] if basis is not None else []
         return np.concatenate(targets), np.concatenate(modes) if modes else None
+
+    def _whitened_laws(self, basis):
+        """What targets of laws add to those of the samples in a basis of the weights, (r,)."""
+        fit, problem = self.fit, self.problem
+        pull = sum(
+            beta * (gradient - gram @ fit.w)
+            for beta, gram, gradient in zip(
+                fit.beta[problem.n_targets :], *fit.point.law_equations()
+            )
+        )
+        return basis.T @ (pull / fit.alpha[problem.groups] ** 0.5) if problem.samples.laws else 0.0
 
     def posterior(self) -> Posterior:
         """What is left of the candidate for predictions."""

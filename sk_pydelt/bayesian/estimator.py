@@ -17,6 +17,7 @@ from ..explained import warn_user
 from ..jets import Jet
 from ..jets.activations import ACTIVATIONS
 from ..jets.blocks import map_row_blocks
+from ..laws import LinearLaw
 from ..noise import Noise
 from ..probabilistic import ProbabilisticInterpolator
 from ..sobolev import SobolevInterpolator
@@ -115,6 +116,15 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         The periods of features, in their units, by name or column number: ``{"hour": 24.0}``. The
         fitted function and all its derivatives repeat exactly, for the net sees the cosine and the
         sine of 2πx/P in place of the scaled feature.
+    laws : list of str or LinearLaw, default=None
+        What is known to hold, in units of the data: "divergence-free", "curl-free", "harmonic", and
+        `sk_pydelt.LinearLaw` for other linear relations of values and partial derivatives, such as
+        u_t = 0.1 u_xx, and for boundary values. Each has a
+        precision of its own, estimated as that of the noise is, and at most 0.3 times that of the
+        values, both scaled.
+    law_places : int or array-like of shape (k, n_features), default=200
+        Where laws hold that name no places: at the samples, and at so many more, spread over their
+        range but no farther from them than they are from each other; or at these.
     random_state : int, RandomState or None, default=None
         An int makes the fit the same, bit for bit, on one machine and for every `n_jobs`.
     n_jobs : int or None, default=None
@@ -152,6 +162,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         log_marginal_likelihood (mean of the nets of the cross-validation), log_predictive_density
         (mean of the samples held out), weight (in the average). Polynomials have no hidden layers
         and "linear", "quadratic" or "cubic" for an activation.
+    law_residuals_ : dict of str to float
+        Root mean square of each law's left side less its right, in the units of the law, where it
+        was held: laws that contradict the samples, or each other, are left with a large one.
     x_scaler_, y_scaler_ : transformer
     n_features_in_ : int
     target_names_in_ : array of str
@@ -225,6 +238,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         noise_std: ArrayLike | None = None,
         noise: str = "gaussian",
         noise_dof: float | None = None,
+        laws: Sequence[str | LinearLaw] | str | LinearLaw | None = None,
+        law_places: int | ArrayLike = 200,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -241,6 +256,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.noise_std = noise_std
         self.noise = noise
         self.noise_dof = noise_dof
+        self.laws = laws
+        self.law_places = law_places
 
     def _informed(self, samples, y, kept):
         if self.noise == "gaussian" and self.noise_dof is not None:
@@ -301,11 +318,12 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.log_marginal_likelihood_ = best.log_evidence
         self.log_predictive_density_ = winner.mean_score if winner.nets else None
         # An output's values and slopes together say how many parameters they determine.
-        self.effective_dof_ = self._each_output(best.fit.dof.reshape(-1, n_outputs).sum(axis=0))
+        dof = best.fit.dof[: best.problem.n_targets]
+        self.effective_dof_ = self._each_output(dof.reshape(-1, n_outputs).sum(axis=0))
 
     def _record_noise(self, nets, n_outputs, slopes):
         """Standard deviations of the noise: of scaled targets, of slopes in units of `dy`."""
-        variance = sum(w / net.fit.beta for net, w in nets)
+        variance = sum(w / net.noise_precisions for net, w in nets)
         self._noise, *rates = np.sqrt(variance).reshape(-1, n_outputs)
         dof = nets[0][0].problem.tails.dof[:n_outputs]
         self.noise_dof_ = None if self.noise == "gaussian" else self._each_output(dof)

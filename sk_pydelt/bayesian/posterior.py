@@ -57,7 +57,7 @@ class Posterior:
     def factor(self) -> "CovarianceFactor":
         """A square root of the weights' covariance."""
         problem = NetProblem(self.net, self.samples, self.tails)
-        beta = self.beta * problem.tails.information
+        beta = self.beta * problem.information
         fit = EvidenceFit(problem.at(self.w), self.alpha, beta)
         with one_blas_thread(problem.work):
             _, s, V = whitened_svd(problem, fit)

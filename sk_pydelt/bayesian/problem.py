@@ -7,11 +7,13 @@ from functools import cached_property
 from typing import cast
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from ..jets import Jet
 from ..jets.blocks import row_slices, rows_within
 from ..jets.jacobian import Jacobian
 from ..jets.perceptron import Perceptron
+from ..law_rows import LawRows
 from ..samples import Samples
 from ..solvers.equations import MAX_SIDE
 from ..solvers.laplace import EvidenceFit, EvidencePoint, EvidenceProblem
@@ -27,6 +29,9 @@ Net = Perceptron | PolynomialNet
 FIRST_NOISE = 0.1  # of the scaled targets
 BLOCK_ENTRIES = 2**23  # of a Jacobian held at once
 DUAL_ADVANTAGE = 0.6  # residuals for each weight up to which a dual system takes less time
+FIRST_LAW = 1.0  # precision of laws, ...
+LAW_GROWTH = 1.2  # ... by which factor it may rise in a step, ...
+LAW_CEILING = 0.3  # ... and to how many times that of the values: higher, laws pruned nets
 BEND_ADVANTAGE = 1.25  # ... and up to which steps are bent: for more it was measured not to pay
 
 
@@ -55,6 +60,11 @@ def _one_hot(groups):
 class NetProblem(EvidenceProblem):
     """A perceptron with m outputs, and the samples it is fitted to, their slopes included.
 
+    Laws are further outputs, with rows of their own. Each counts as much as the samples, however
+    many its places are. A constant fulfils most laws, and the evidence would make one of every net
+    if the precision of laws were free: it is re-estimated as that of the noise is, but rises slowly
+    and stays below that of the values.
+
     Parameters
     ----------
     net : Perceptron or PolynomialNet
@@ -68,13 +78,16 @@ class NetProblem(EvidenceProblem):
         self.y, self.known_precision = samples.targets, samples.noise_precision
         self.copies, self.shares = samples.counts, samples.noise_shares
         self.counts = self.copies.sum(axis=0)
+        self.n_rows = np.full(self.y.shape[1], len(self.y))
+        self._n_laws = sum(len(rows.names) for rows in samples.laws)
         self._weigh(tails or Tails.none(self.y.shape))
         m, copies = samples.y.shape[1], 1 + samples.n_directions
         tied = samples.slopes is not None and samples.slopes.weight is not None
         self.pool = np.kron(np.ones((copies, copies)) if tied else np.eye(copies), np.eye(m))
         self.slopes_apart = (np.arange(self.y.shape[1]) >= m) & (not tied)
-        self.bends = self.y.size <= min(BEND_ADVANTAGE * net.n_weights, MAX_SIDE)
-        self.dual = self.y.size <= min(DUAL_ADVANTAGE * net.n_weights, MAX_SIDE)
+        is_small = self.y.size <= MAX_SIDE and not samples.laws
+        self.bends = is_small and self.y.size <= BEND_ADVANTAGE * net.n_weights
+        self.dual = is_small and self.y.size <= DUAL_ADVANTAGE * net.n_weights
         self.block_rows = rows_within(net.n_weights * self.y.shape[1], BLOCK_ENTRIES)
         self._check_size()
         self.groups, classes = _groups(net.shapes)
@@ -82,12 +95,44 @@ class NetProblem(EvidenceProblem):
         self.classes = _one_hot(classes) if samples.slopes is None else self.membership
         self.ceilings = np.full(len(self.membership), np.inf)
         self.ceilings[-1] = 1.0  # the level of an output is never known before it is seen
+        self._add_laws(samples.laws)
+
+    def _add_laws(self, laws):
+        """Each law as an output more: its counts, its rows and its own precision."""
+        self.law_scale = [np.sqrt(len(self.y) / len(rows)) for rows in laws]
+        if not (n_laws := self._n_laws):
+            return
+        numbers = [len(rows) for rows in laws for _ in rows.names]
+        self.n_rows = np.append(self.n_rows, numbers)
+        self.counts = np.append(self.counts, np.full(n_laws, float(len(self.y))))
+        self.pool = block_diag(self.pool, np.eye(n_laws))
+        self.known_precision = np.append(self.known_precision, np.full(n_laws, np.nan))
+
+    @property
+    def information(self) -> np.ndarray:
+        """What an error of each output tells, relative to a normal one of the same scale."""
+        return np.append(self.tails.information, np.ones(self._n_laws))
+
+    @property
+    def n_targets(self) -> int:
+        """Number of outputs that samples are of, values and slopes: those of laws come after."""
+        return self.y.shape[1]
+
+    def bounded(self, beta: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """Precisions of laws rise slowly, and no higher than so many times that of the data."""
+        data, laws = beta[: self.n_targets], beta[self.n_targets :]
+        if len(laws):
+            values = data[: self.samples.y.shape[1]].max()
+            most = np.minimum(LAW_GROWTH * before[self.n_targets :], LAW_CEILING * values)
+            beta = np.append(data, np.minimum(laws, most))
+        return beta
 
     def _weigh(self, tails):
         """Let each entry of the targets count as much as it is trusted."""
         self.tails = tails
         self.row_scale = np.sqrt(self.copies * self.shares * tails.trust)
-        self.squares = (self.row_scale**2 * self.y**2).sum(axis=0)
+        squares = (self.row_scale**2 * self.y**2).sum(axis=0)
+        self.squares = np.append(squares, np.full(self._n_laws, np.inf))
 
     def _check_size(self):
         side = self.y.size if self.dual else self.net.n_weights
@@ -113,6 +158,11 @@ class NetProblem(EvidenceProblem):
             return [jet]
         return [jet[rows] for rows in row_slices(len(self.y), self.block_rows)]
 
+    @property
+    def weighted_laws(self) -> list[tuple[LawRows, float]]:
+        """Laws at their places, and the root of what a row counts."""
+        return list(zip(self.samples.laws, self.law_scale))
+
     def __reduce__(self) -> tuple:
         return NetProblem, (self.net, self.samples, self.tails)
 
@@ -122,8 +172,11 @@ class NetProblem(EvidenceProblem):
 
     def log_likelihood(self, fit: EvidenceFit) -> float:
         """Log density of the targets at the weights of a fit."""
-        density = log_density(self._squares(fit), self.tails.dof)
-        return float((self.copies * (density + 0.5 * np.log(fit.beta * self.shares))).sum())
+        m, density = self.n_targets, log_density(self._squares(fit), self.tails.dof)
+        density = (self.copies * (density + 0.5 * np.log(fit.beta[:m] * self.shares))).sum()
+        beta, squares = fit.beta[m:], fit.point.squares[m:]
+        laws = self.counts[m:] * np.log(beta / (2 * np.pi)) - beta * squares
+        return float(density + 0.5 * laws.sum())
 
     def informed(self, fit: EvidenceFit) -> EvidenceFit:
         """A fit whose noise was estimated, with what is known of it and of outliers in place."""
@@ -137,7 +190,7 @@ class NetProblem(EvidenceProblem):
 
     def _squares(self, fit):
         """Squared errors in units of the noise of each entry: (n, m)."""
-        return fit.beta * self.shares * fit.point.errors**2
+        return fit.beta[: self.n_targets] * self.shares * fit.point.errors**2
 
     @property
     def work(self) -> int:
@@ -152,10 +205,11 @@ class NetProblem(EvidenceProblem):
         """
         sizes = self.membership.sum(axis=1)
         alpha = np.clip(sizes / (self.membership @ w**2 + 1e-10), 1e-4, 1e4)
-        squares = self.squares / np.maximum(self.counts, 1)
+        squares = (self.squares / np.maximum(self.counts, 1))[: self.n_targets]
         beta = FIRST_NOISE**-2 / np.where(self.slopes_apart, np.maximum(squares, 1), 1.0)
         n_targets = len(np.unique(self.samples.X, axis=0)) * self.y.shape[1]
         alpha = alpha * min(1.0, pull * n_targets / self.net.n_weights)
+        beta = np.append(beta, np.full(len(self.counts) - self.n_targets, FIRST_LAW))
         return EvidenceFit(self.at(w), alpha, beta)
 
 
@@ -182,6 +236,13 @@ class NetPoint(EvidencePoint):
         self.errors = values - problem.y
         self.residuals = problem.row_scale * self.errors
         self._passes = passes
+        self._laws = [_LawPoint(problem.net, w, *pair) for pair in problem.weighted_laws]
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """Sum of squared residuals of each output, and then of each law."""
+        parts = [self.residuals, *(law.residuals for law in self._laws)]
+        return np.concatenate([(part**2).sum(axis=0) for part in parts])
 
     def __reduce__(self) -> tuple:
         return NetPoint, (self.problem, self.w)
@@ -190,7 +251,8 @@ class NetPoint(EvidencePoint):
         """The same weights of a problem that differs in how much entries are trusted."""
         other = copy(self)
         other.problem, other.residuals = problem, problem.row_scale * self.errors
-        other.__dict__.pop("_whole", None)
+        for name in ("_whole", "squares"):
+            other.__dict__.pop(name, None)
         return other
 
     def jacobian(self) -> Jacobian:
@@ -223,4 +285,34 @@ class NetPoint(EvidencePoint):
                 J_o = np.ascontiguousarray(J[:, o])
                 grams[o] = grams[o] + J_o.T @ J_o
                 gradients[o] = gradients[o] + self.residuals[part, o] @ J_o
-        return grams, gradients
+        of_laws = self.law_equations()
+        return grams + of_laws[0], gradients + of_laws[1]
+
+    def law_equations(self) -> tuple[list, list]:
+        """The same of each law."""
+        found = [law.normal_equations() for law in self._laws]
+        return [G for grams, _ in found for G in grams], [g for _, some in found for g in some]
+
+
+class _LawPoint:
+    """The errors of laws at some weights, times what a row counts: (k, L).
+
+    Parameters
+    ----------
+    net : Perceptron or PolynomialNet
+    w : array of shape (P,)
+    rows : LawRows
+    scale : float
+    """
+
+    def __init__(self, net: Net, w: np.ndarray, rows: LawRows, scale: float) -> None:
+        self.net, self.rows, self.scale = net, rows, scale
+        self._forward = net.forward(w, rows.jet)
+        self.residuals = scale * (self._forward.combined(rows.functional) - rows.target)
+
+    def normal_equations(self) -> tuple[list, list]:
+        """JᵀJ (P, P) and Jᵀr (P,) of each law."""
+        J = self.scale * self._forward.combined_jacobian(self.rows.functional)
+        by_law = [np.ascontiguousarray(J[:, i]) for i in range(J.shape[1])]
+        gradients = [r @ J_l for r, J_l in zip(self.residuals.T, by_law)]
+        return [J_l.T @ J_l for J_l in by_law], gradients

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from ..jets import Jet
 from .registry import propagate_inverse
 
-__all__ = ["output_factors"]
+__all__ = ["affine_inverse", "output_factors"]
 
 
 def output_factors(scaler: BaseEstimator, n_outputs: int) -> np.ndarray:
@@ -27,14 +27,30 @@ def output_factors(scaler: BaseEstimator, n_outputs: int) -> np.ndarray:
     TypeError
         The inverse is not such a map: standard deviations do not pass through it.
     """
-    points = np.array([[0.0] * n_outputs, [1.0] * n_outputs])
-    jet = propagate_inverse(scaler, Jet.variables(points, 2))
-    first = jet.tensor(1)
-    if first.shape[1] == n_outputs and not np.any(jet.tensor(2)):
-        factors = np.diagonal(first[0])
-        if np.all(first == np.diag(factors)):
+    linear = affine_inverse(scaler, n_outputs)
+    if linear is not None:
+        matrix, _ = linear
+        factors = np.diagonal(matrix)
+        if np.array_equal(matrix, np.diag(factors)):
             return factors.copy()
     raise TypeError(
         f"The standard deviation does not pass through the inverse of {scaler}: scale the target "
         "by a transformer that scales and shifts each output alone, such as StandardScaler()."
     )
+
+
+def affine_inverse(scaler: BaseEstimator, n_scaled: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The inverse of a scaler as a matrix (m, n_scaled) and an offset (m,); None where it is none.
+
+    Parameters
+    ----------
+    scaler : fitted transformer
+    n_scaled : int
+        Number of scaled outputs.
+    """
+    points = np.array([[0.0] * n_scaled, [1.0] * n_scaled])
+    jet = propagate_inverse(scaler, Jet.variables(points, 2))
+    first = jet.tensor(1)
+    if np.any(jet.tensor(2)) or not np.array_equal(first[0], first[1]):
+        return None
+    return first[0], jet.value[0]

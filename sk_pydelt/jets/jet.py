@@ -313,6 +313,13 @@ class Jet:
             result = result * step + coefficient
         return result
 
+    def coefficients(self) -> Any:
+        """All Taylor coefficients beside each other, term by term: (n, n_terms m)."""
+        xp = namespace(self.value)
+        parts = [self.part(k) for k in range(self.order + 1)]
+        whole = xp.concat(parts, axis=0) if len(parts) > 1 else parts[0]
+        return xp.reshape(xp.moveaxis(whole, 0, 1), (whole.shape[1], -1))
+
     def partial(self, multi_index: Sequence[int]) -> Any:
         """One mixed partial derivative: shape (n, m)."""
         multi_index = tuple(multi_index)

@@ -195,15 +195,11 @@ class ForwardPass:
 
     def columns(self) -> Any:
         """All Taylor coefficients beside each other, of all outputs: (n, n_terms m)."""
-        xp = namespace(self.result.value)
-        parts = [self.result.part(k) for k in range(self.result.order + 1)]
-        whole = xp.concat(parts, axis=0) if len(parts) > 1 else parts[0]
-        return xp.reshape(xp.moveaxis(whole, 0, 1), (whole.shape[1], -1))
+        return self.result.coefficients()
 
     def jacobian(self) -> Jacobian:
         """Derivatives of `columns`, row by row, by the weights: (n n_terms m, P)."""
-        q, order, m = self.result.n_variables, self.result.order, self.net.widths[-1]
-        starts = [0, *accumulate(len(multi_indices(q, k)) for k in range(order + 1))]
+        order, m, starts = self.result.order, self.net.widths[-1], self._starts()
         unit = self._unit(m * starts[-1]).reshape(-1, starts[-1], m)  # of a target, by its column
         xp = namespace(unit)
         by_term = xp.moveaxis(unit, 0, 1)[:, None, ...]
@@ -211,6 +207,19 @@ class ForwardPass:
         if order:
             return DenseJacobian(self._dense(deltas).reshape(-1, self.net.n_weights))
         return LayeredJacobian([self._factors(*pair) for pair in zip(deltas, self.inputs)])
+
+    def combined(self, functional: Any) -> Any:
+        """Sums (n, L) of `columns` that the rows of a functional (n, L, n_terms m) weigh."""
+        return (functional @ self.columns()[..., None])[..., 0]
+
+    def combined_jacobian(self, functional: Any) -> Any:
+        """Derivatives of `combined` by the weights: (n, L, P)."""
+        xp = namespace(functional)
+        m, parts = self.net.widths[-1], []
+        by_term = functional.reshape(*functional.shape[:2], -1, m)
+        for start, stop in pairwise(self._starts()):
+            parts.append(xp.moveaxis(by_term[:, :, start:stop, :], 2, 0))
+        return self._dense(self._deltas(parts))
 
     def partial_jacobian(self, index: tuple[int, ...]) -> Any:
         """Derivatives of one partial derivative of the result by the weights: (n, m, P)."""
@@ -221,6 +230,11 @@ class ForwardPass:
         rows = [self._unit(m) * scale if alpha == tuple(index) else zero for alpha in alphas]
         top = namespace(zero).stack(rows)[:, None, ...]
         return self._dense(self._deltas([None] * k + [top]))
+
+    def _starts(self):
+        """Where the terms of each degree begin among all, and where the last ends."""
+        q, order = self.result.n_variables, self.result.order
+        return [0, *accumulate(len(multi_indices(q, k)) for k in range(order + 1))]
 
     def _unit(self, size):
         value = self.result.value

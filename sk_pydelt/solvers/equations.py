@@ -1,12 +1,13 @@
 """A least-squares problem, linearised: the smaller of two systems, and its damped steps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ..jets.blocks import row_slices, rows_within
-from ..jets.jacobian import Jacobian
+from ..jets.jacobian import DenseJacobian, Jacobian
 from ..jets.namespace import namespace
 from .positive import add_to_diagonal, factorise
 
@@ -173,7 +174,11 @@ class DualEquations(Equations):
 
 
 def linearise(
-    jacobian: Callable[[slice], tuple[Jacobian, Any]], n_rows: int, n_outputs: int, n_weights: int
+    jacobian: Callable[[slice], tuple[Jacobian, Any]],
+    n_rows: int,
+    n_outputs: int,
+    n_weights: int,
+    more: Sequence[tuple[int, Callable[[], tuple[Jacobian, Any]]]] = (),
 ) -> Equations:
     """The smaller of the two systems, in bounded memory.
 
@@ -182,6 +187,8 @@ def linearise(
     jacobian : callable ``slice -> (operator, r)``
         Jacobian, of shape (k, P), and residuals, (k,), of the rows in a slice.
     n_rows, n_outputs, n_weights : int
+    more : sequence of (int, callable)
+        Blocks of further residuals: how many, and what gives their Jacobian and them.
 
     Returns
     -------
@@ -192,9 +199,9 @@ def linearise(
     ValueError
         Neither system fits into memory.
     """
-    n_residuals = n_rows * n_outputs
+    n_residuals = n_rows * n_outputs + sum(size for size, _ in more)
     if n_residuals <= min(n_weights, MAX_SIDE):
-        return DualEquations(*jacobian(slice(None)))
+        return DualEquations(*_joined([jacobian(slice(None)), *(block() for _, block in more)]))
     if n_weights > MAX_SIDE:
         raise ValueError(
             "solver='lm' solves a linear system of the size of the net or of the data, whichever "
@@ -202,17 +209,31 @@ def linearise(
             f"data {n_residuals} residuals. Use solver='lbfgs' or solver='adam', or a smaller net."
         )
     rows = rows_within(n_weights * n_outputs, MAX_JACOBIAN)
-    if rows >= n_rows:
+    if rows >= n_rows and not more:
         operator, r = jacobian(slice(None))
         return PrimalEquations.of_blocks([(operator.dense(), r)], operator.transposed_times)
     parts = row_slices(n_rows, rows)
+    blocks: list[tuple[int, Callable]] = [
+        ((part.stop - part.start) * n_outputs, partial(jacobian, part)) for part in parts
+    ]
+    blocks += more
+    stops = list(accumulate(size for size, _ in blocks))
 
     def transposed_times(u):  # Jacobians are computed anew: cheap beside their products
-        blocks = (u[part.start * n_outputs : part.stop * n_outputs] for part in parts)
-        return sum(jacobian(part)[0].transposed_times(b) for part, b in zip(parts, blocks))
+        ends = zip(blocks, [0, *stops], stops)
+        return sum(block()[0].transposed_times(u[start:stop]) for (_, block), start, stop in ends)
 
-    blocks = ((operator.dense(), r) for operator, r in map(jacobian, parts))
-    return PrimalEquations.of_blocks(blocks, transposed_times)
+    pairs = (block() for _, block in blocks)
+    return PrimalEquations.of_blocks(((J.dense(), r) for J, r in pairs), transposed_times)
+
+
+def _joined(pairs):
+    """Jacobians and residuals below each other."""
+    if len(pairs) == 1:
+        return pairs[0]
+    xp = namespace(pairs[0][1])
+    J = xp.concat([operator.dense() for operator, _ in pairs])
+    return DenseJacobian(J), xp.concat([r for _, r in pairs])
 
 
 def bent(w: Any, step: Step, r: Any, residuals: Callable[[Any], Any]) -> Any:

@@ -23,7 +23,7 @@ WINDOW = 5  # steps over which the log evidence is compared
 
 def _energy(point, fit, prior):
     """Twice the negative log posterior, up to constants."""
-    return float((fit.beta * (point.residuals**2).sum(0)).sum() + (prior * point.w) @ point.w)
+    return float((fit.beta * point.squares).sum() + (prior * point.w) @ point.w)
 
 
 def evidence_steps(
@@ -90,7 +90,7 @@ def _evidence_step(problem, fit, n_warm, tolerance):
         fit.alpha,
         fit.beta,
         log_evidence,
-        fit.point.residuals.shape[0] - determined.left,
+        problem.n_rows - determined.left,
         fit.n_iter + 1,
         (point is None or settled) and not fit.warm and fit.n_iter + 1 > 2 * n_warm,
         damping,
@@ -106,7 +106,7 @@ def _waits(problem, point, n_iter, n_warm):
         return True
     if point is None or n_iter >= MAX_WARM:
         return False
-    unexplained = (point.residuals**2).sum(0) > UNEXPLAINED * problem.squares
+    unexplained = point.squares > UNEXPLAINED * problem.squares
     return bool(unexplained.any())
 
 
@@ -117,14 +117,15 @@ def _log_evidence(problem, fit, prior, determined):
 
 def _reestimated(problem, fit, determined):
     """MacKay's fixed point, within bounds."""
-    xp, residuals = namespace(fit.alpha), fit.point.residuals
+    xp = namespace(fit.alpha)
     low, high = PRECISION_RANGE
     alpha = (determined.dof + 1e-3) / (problem.membership @ fit.w**2 + 1e-10)
     alpha = xp.minimum(alpha.clip(min=low, max=high), problem.ceilings)
     # A weight counts as copies.
-    left = (determined.left + problem.counts - residuals.shape[0]).clip(min=1e-12)
-    noise = (problem.pool @ (residuals**2).sum(0)) / (problem.pool @ left)
-    return replace(fit, alpha=alpha, beta=1 / noise.clip(min=1 / MAX_NOISE_PRECISION))
+    left = (determined.left + problem.counts - problem.n_rows).clip(min=1e-12)
+    noise = (problem.pool @ fit.point.squares) / (problem.pool @ left)
+    beta = problem.bounded(1 / noise.clip(min=1 / MAX_NOISE_PRECISION), fit.beta)
+    return replace(fit, alpha=alpha, beta=beta)
 
 
 def _damped_step(problem, local, fit, energy, prior):

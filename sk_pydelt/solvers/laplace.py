@@ -41,6 +41,12 @@ class EvidencePoint(ABC):
     w: Any
     residuals: Any
 
+    @property
+    def squares(self) -> Any:
+        """Sum of squared residuals of each output, (m,): those of further ones too, which have no
+        rows among `residuals`."""
+        return (self.residuals**2).sum(0)
+
     @abstractmethod
     def jacobian(self) -> Jacobian:
         """Of the residuals by the weights, row by row: (n m, P). Only `bends` need it."""
@@ -61,7 +67,10 @@ class EvidenceProblem(ABC):
     counts : array of shape (m,)
         Sum over the samples of what an entry of each output counts.
     squares : array of shape (m,)
-        Sum over the samples of each output's squared targets, times what they count.
+        Sum over the samples of each output's squared targets, times what they count; infinite
+        where there is nothing to explain.
+    n_rows : array of shape (m,)
+        Number of residuals of each output.
     pool : array of shape (m, m)
         1 where two outputs have the same noise precision.
     groups : integer array of shape (P,)
@@ -80,6 +89,7 @@ class EvidenceProblem(ABC):
 
     counts: Any
     squares: Any
+    n_rows: Any
     pool: Any
     groups: Any
     membership: Any
@@ -94,7 +104,7 @@ class EvidenceProblem(ABC):
 
     def log_likelihood(self, fit: "EvidenceFit") -> float:
         """Log density of the targets at the weights of a fit."""
-        xp, squares = namespace(fit.beta), (fit.point.residuals**2).sum(0)
+        xp, squares = namespace(fit.beta), fit.point.squares
         return 0.5 * float((self.counts * xp.log(fit.beta / (2 * pi)) - fit.beta * squares).sum())
 
     def informed(self, fit: "EvidenceFit") -> "EvidenceFit":
@@ -103,6 +113,10 @@ class EvidenceProblem(ABC):
         The problem of its point may be another, with other noise of single samples.
         """
         return fit
+
+    def bounded(self, beta: Any, before: Any) -> Any:
+        """Noise precisions (m,) as they may be, from those estimated and those before."""
+        return beta
 
 
 @dataclass(frozen=True)
@@ -259,7 +273,7 @@ class PrimalLaplace(Laplace):
         shares = 1 - prior * factor.inverse_diagonal()
         dof = problem.membership @ shares
         used = self._used(factor, shares)
-        left = (fit.point.residuals.shape[0] - used).clip(min=1e-12)
+        left = (problem.n_rows - used).clip(min=1e-12)
         return Determined(log_determinant, dof, left)
 
     def whitened_svd(self, root: Any) -> tuple[Any, Any, Any]:

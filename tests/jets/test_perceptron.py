@@ -131,6 +131,28 @@ def test_the_jacobian_of_a_partial_derivative(activation, index, array, rng):
     assert relative_error(found, (4 * once - twice) / 3) < 1e-8
 
 
+@each_array
+@pytest.mark.parametrize("activation", ["tanh", "swish", "rational", "sine"])
+def test_combinations_of_derivatives_and_their_jacobian_by_the_weights(activation, array, rng):
+    """Of values, slopes and second derivatives, against torch.func's nested differentiation."""
+    w, X = weights(activation), rng.uniform(-1, 1, (4, 2))
+    net, oracle = Perceptron(WIDTHS, activation), torch_net(activation)
+    functional = rng.standard_normal((4, 5, 6 * 3))
+
+    def combined(w, x, functional):
+        first = torch.func.jacfwd(oracle, argnums=1)
+        H = torch.func.jacfwd(first, argnums=1)(w, x)
+        J, squares = first(w, x), (H[:, 0, 0] / 2, H[:, 0, 1], H[:, 1, 1] / 2)
+        return functional @ torch.cat([oracle(w, x), J[:, 0], J[:, 1], *squares])
+
+    given = tuple(map(torch.tensor, (w, X, functional)))
+    expected = torch.func.vmap(combined, (None, 0, 0))(*given)
+    J = torch.func.vmap(torch.func.jacrev(combined), (None, 0, 0))(*given)
+    forward = net.forward(array(w), Jet.variables(array(X), 2))
+    assert_allclose(forward.combined(array(functional)), expected, rtol=1e-10, atol=1e-12)
+    assert_allclose(forward.combined_jacobian(array(functional)), J, rtol=1e-9, atol=1e-11)
+
+
 def test_a_jet_of_no_rows_has_a_jacobian_of_no_rows():
     net = Perceptron(WIDTHS, "tanh")
     forward = net.forward(weights(), Jet.variables(np.empty((0, 2)), 2))

@@ -106,6 +106,24 @@ def test_the_gram_matrix_is_summed_over_row_blocks(rng, array, monkeypatch):
         assert_allclose(equations.transposed_times(array(r)), J.T @ r, rtol=1e-12)
 
 
+@each_array
+@pytest.mark.parametrize("n_weights", [4, 90])
+def test_further_residuals_stand_below(rng, array, n_weights):
+    J, r = rng.standard_normal((60, n_weights)), rng.standard_normal(60)
+
+    def part(rows):
+        return DenseJacobian(array(J[rows])), array(r[rows])
+
+    more = [(8, lambda: part(slice(50, 58))), (2, lambda: part(slice(58, 60)))]
+    joined = linearise(lambda rows: part(range(50)[rows]), 50, 1, n_weights, more)
+    whole = linearise(part, 60, 1, n_weights)
+    assert type(joined) is type(whole)
+    assert_allclose(joined.gram, whole.gram, rtol=1e-12, atol=1e-12)
+    assert_allclose(joined.gradient, J.T @ r, rtol=1e-12, atol=1e-12)
+    if n_weights == 4:
+        assert_allclose(joined.transposed_times(array(r)), J.T @ r, rtol=1e-12)
+
+
 def test_a_hopeless_size_is_refused_before_anything_is_computed():
     with pytest.raises(ValueError, match="20000 weights .* 30000 residuals.*solver='lbfgs'"):
         linearise(None, 30_000, 1, 20_000)

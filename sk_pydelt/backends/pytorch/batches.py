@@ -7,10 +7,11 @@ import torch
 from skorch.dataset import Dataset
 
 from ...jets import Jet
+from ...law_rows import LawRows
 from ...samples import Samples
 from .generator import SeededGenerator
 
-__all__ = ["Batches", "RowSet", "Rows", "data_set"]
+__all__ = ["Batches", "RowSet", "Rows", "data_set", "law_tensors"]
 
 
 class Rows(NamedTuple):
@@ -63,6 +64,11 @@ def data_set(samples: Samples, dtype: torch.dtype, device: str) -> RowSet:
 
     arrays = (samples.X, samples.targets, samples.loss_weights, samples.directions)
     return RowSet(Rows(*map(tensor, arrays)), samples.y.shape[1])
+
+
+def law_tensors(rows: LawRows, dtype: torch.dtype, device: str) -> LawRows:
+    """Laws at their places, as tensors."""
+    return rows.map_arrays(lambda array: torch.tensor(array, dtype=dtype, device=device))
 
 
 class Batches:

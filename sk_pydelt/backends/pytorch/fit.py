@@ -10,7 +10,7 @@ from ...samples import Samples
 from ..contract import FitResult, FitSpec, NetSpec
 from ..devices import gpu_number
 from ..training import SEEDS, batch_size, draw_seed, end_early, out_of_memory, patience, split
-from .batches import data_set
+from .batches import data_set, law_tensors
 from .perceptron_net import PerceptronNet
 from .recipe import Recipe
 from .threads import multiplications, one_thread
@@ -54,8 +54,9 @@ def _fit_net(net, fit, samples):
         skorch_net.initialize()
         module = skorch_net.module_.to(dtype)
         places = torch.tensor(samples.X, dtype=dtype, device=net.device)
+        skorch_net.laws_ = tuple(law_tensors(rows, dtype, net.device) for rows in samples.laws)
         kind.require_outputs(module, places[:2])
-        if samples.slopes is not None:
+        if samples.slopes is not None or samples.laws:
             kind.require_slopes(module, places)
         with one_thread(multiplications(module, skorch_net.batch_size)):
             skorch_net.partial_fit(train, y=None)

@@ -66,6 +66,7 @@ class LevenbergMarquardtNet(SkorchNet):
             as_array(rows.y),
             None if rows.weight is None else as_array(rows.weight),
             self.weights_.penalties(self.alpha) if self.alpha else None,
+            [rows.map_arrays(as_array) for rows in self.laws_],
         )
         self.search_, self.point_ = LevenbergMarquardt(problem), problem.at(self.weights_.read())
         return self.search_

@@ -12,6 +12,7 @@ from skorch.utils import TeeGenerator
 from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
 from torch.utils.data import DataLoader, Dataset
 
+from ...law_rows import LawRows
 from ..training import require_finite, require_shape
 from .batches import Rows, RowSet
 from .net_kind import NetKind
@@ -51,6 +52,7 @@ class SkorchNet(NeuralNetRegressor):
     history_: Epochs | None
     callbacks_: list[tuple[str, Any]]
     stopped_by_: str | None = None
+    laws_: tuple[LawRows, ...] = ()  # of tensors, during a fit
 
     def __init__(
         self,
@@ -131,7 +133,7 @@ class SkorchNet(NeuralNetRegressor):
             self.callbacks_ = [(name, c) for name, c in self.callbacks_ if name in ours]
             for epoch in self.history:
                 epoch.pop("batches", None)
-        self.train_split = None
+        self.train_split, self.laws_ = None, ()
         self.module_.zero_grad(set_to_none=True)
         self.module_.eval()
         if isinstance(self.optimizer_, torch.optim.LBFGS):
@@ -220,7 +222,14 @@ class SkorchNet(NeuralNetRegressor):
     def _loss(self, rows, training):
         """Outputs, and their loss."""
         outputs = self.kind.outputs(self.module_, rows)
-        return outputs, self.get_loss(outputs, (rows.y, rows.weight), rows.X, training=training)
+        loss = self.get_loss(outputs, (rows.y, rows.weight), rows.X, training=training)
+        return outputs, loss + sum(map(self._law_loss, self.laws_ if training else ()))
+
+    def _law_loss(self, rows):
+        """Mean squared errors of laws at their places, summed over the laws."""
+        columns = self.kind.propagate(self.module_, rows.jet).coefficients()
+        errors = torch.einsum("klt,kt->kl", rows.functional, columns) - rows.target
+        return rows.weight * (errors**2).sum() / len(rows)
 
     def _change_gradients(self, rows):
         """Shorten long gradients, and let callbacks do as they like with them."""
