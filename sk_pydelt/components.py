@@ -33,6 +33,14 @@ class Component(ABC):
     def variance(self) -> np.ndarray:
         """Variance of each number, (n, m)."""
 
+    def variance_with(self, other: Self) -> np.ndarray:
+        """Covariance (n, m) of each number with one of another derivative at the same place."""
+        raise TypeError(
+            f"{type(self).__name__} does not tell how several derivatives vary together, which a "
+            "target that is not just scaled and shifted asks for: give it variance_with(other), "
+            "which returns an array (n, m)."
+        )
+
     @abstractmethod
     def covariance(self) -> np.ndarray:
         """Covariance between the numbers of each output, (n, n, m)."""
@@ -84,7 +92,10 @@ class LinearComponent(Component):
         return self.jacobian @ self.factor
 
     def variance(self) -> np.ndarray:
-        return np.einsum("nmr,nmr->nm", self.root, self.root)
+        return self.variance_with(self)
+
+    def variance_with(self, other: "LinearComponent") -> np.ndarray:
+        return np.einsum("nmr,nmr->nm", self.root, other.root)
 
     def covariance(self) -> np.ndarray:
         roots = self.root.transpose(1, 0, 2)
@@ -145,6 +156,15 @@ class ProcessComponent(Component):
         of_one = self._sum_variance if self.weights else self._variance
         return np.stack([of_one(posterior) for posterior in self.posteriors], axis=1)
 
+    def variance_with(self, other: "ProcessComponent") -> np.ndarray:
+        each = [self._variance_with(other, posterior) for posterior in self.posteriors]
+        return np.stack(each, axis=1)
+
+    def _variance_with(self, other, posterior):
+        roots = (posterior.root(part.jet, part.index) for part in (self, other))
+        rest = posterior.rest_between(self.jet, self.index, other.index)
+        return _products(*roots) + rest
+
     def _variance(self, posterior):
         rest = posterior.rest_variance(self.jet, self.index)
         return _squares(posterior.root(self.jet, self.index)) + rest
@@ -183,6 +203,12 @@ class ProcessComponent(Component):
     def moved(self, draws: list[np.ndarray]) -> np.ndarray:
         pairs = zip(self.posteriors, draws)
         return np.stack([p.root(self.jet, self.index) @ z for p, z in pairs], axis=1)
+
+
+def _products(one, other):
+    """Sum of the products in each row."""
+    both = one * other if isinstance(one, np.ndarray) else one.multiply(other)
+    return np.asarray(both.sum(axis=1)).ravel()
 
 
 def _squares(root):

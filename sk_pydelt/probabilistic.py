@@ -15,11 +15,22 @@ from sklearn.utils.validation import check_is_fitted
 from .base import BaseInterpolator
 from .calculus.evaluation import Order, check_one_spread, check_order
 from .calculus.reach import require_numbers, without_overflow_warnings
-from .chain import propagate, propagate_cov, propagate_std, propagate_sum_std
-from .chain.target import output_factors
+from .chain import latent, propagate, propagate_cov, propagate_std, propagate_sum_std
+from .chain.links import draws_of_link, moments_of_link
+from .chain.target import linear_factors, output_factors
 from .components import Component
 from .jets import Jet, multi_indices
 from .jets.blocks import map_row_blocks, row_slices
+from .mixtures import (
+    MixtureLatent,
+    draw_from_mixture,
+    join_mixtures,
+    mixture_covariance,
+    mixture_mean,
+    mixture_variance,
+    move_mixture,
+    sum_mixtures,
+)
 from .state import reads_one_state
 from .tensors import in_numpy, is_tensor
 
@@ -98,7 +109,9 @@ class ProbabilisticInterpolator(BaseInterpolator):
         ----------
         X : array-like of shape (n, d)
         return_std : bool, default=False
-            Whether to return the standard deviation of the function, without noise.
+            Whether to return the standard deviation of the function, without noise. Where
+            `y_scaler` does more than scale and shift, it is that of the distribution after the
+            inverse, around the mean that `sk_pydelt.expectation` gives.
         return_cov : bool, default=False
             Whether to return the covariance of the function between the places of X instead.
 
@@ -116,7 +129,8 @@ class ProbabilisticInterpolator(BaseInterpolator):
         ValueError
             Both `return_std` and `return_cov`.
         TypeError
-            A `y_scaler` that does more than scale and shift each output alone.
+            `return_cov` where `y_scaler` does more than scale and shift each output alone;
+            `return_std` where it mixes outputs.
 
         Examples
         --------
@@ -181,7 +195,7 @@ class ProbabilisticInterpolator(BaseInterpolator):
             An order that does not fit the features; `n_samples` that is no whole number >= 0;
             places so far from the samples that draws leave float64.
         TypeError
-            A `y_scaler` that does more than scale and shift each output alone.
+            A `y_scaler` whose inverse has no derivative.
         """
         constraints = {
             "n_samples": [Interval(Integral, 0, None, closed="left")],
@@ -193,11 +207,11 @@ class ProbabilisticInterpolator(BaseInterpolator):
         rng = check_random_state(random_state)
 
         def block(rows):
-            return _functions(self, Jet.variables(rows, sum(index)), index, *draws)
+            return _functions(self, Jet.variables(rows, sum(index)), index, draws)
 
         with without_overflow_warnings():
             first = _mixture(self, Jet.variables(places[:1], sum(index)), index)
-            draws = _draws(first, n_samples, rng)
+            draws = draw_from_mixture(first, n_samples, rng)
             found = map_row_blocks(block, places, BLOCK_ROWS)
         require_numbers(found, places, lambda row, near: block(near))
         samples = found.transpose(2, 0, 1)
@@ -221,19 +235,30 @@ class ProbabilisticInterpolator(BaseInterpolator):
 
     def _units_of_y(self, n_outputs):
         """What one scaled unit of each output is in units of y; NaN where it is no fixed number."""
-        try:
-            return abs(output_factors(self.y_scaler_, n_outputs))
-        except TypeError:
-            return np.full(n_outputs, np.nan)
+        factors = linear_factors(self.y_scaler_, n_outputs)
+        return np.full(n_outputs, np.nan) if factors is None else abs(factors)
+
+    def _normal_noise(self):
+        """Standard deviation of the noise of each scaled target, where it is normal."""
+        return self._noise_scaled()
+
+
+@latent.register
+@reads_one_state
+def _(step: ProbabilisticInterpolator, jet):
+    return MixtureLatent(step, jet)
 
 
 @propagate_std.register
 @reads_one_state
 def _(step: ProbabilisticInterpolator, jet, index):
+    factors = linear_factors(step.y_scaler_, propagate(step, jet[:0]).value.shape[1])
+    if factors is None:
+        return moments_of_link(latent(step, jet), index)[1]
     powers = _powers(step, jet)
-    variance = np.concatenate([_variance(parts) for _, parts in _blocks(step, jet, index, powers)])
-    std = np.ldexp(np.sqrt(variance), -powers @ index)
-    return std * abs(output_factors(step.y_scaler_, variance.shape[-1]))
+    blocks = _blocks(step, jet, index, powers)
+    variance = np.concatenate([mixture_variance(parts) for _, parts in blocks])
+    return np.ldexp(np.sqrt(variance), -powers @ index) * abs(factors)
 
 
 @propagate_sum_std.register
@@ -242,7 +267,7 @@ def _(step: ProbabilisticInterpolator, jet, index, weights):
     powers = _powers(step, jet)
     blocks = _blocks(step, jet, index, powers)
     sums = ([part.sums(weights[:, rows]) for part in parts] for rows, parts in blocks)
-    variance = _variance(reduce(_added, sums))
+    variance = mixture_variance(reduce(sum_mixtures, sums))
     std = np.ldexp(np.sqrt(variance), -powers @ index)
     return std * abs(output_factors(step.y_scaler_, variance.shape[-1]))
 
@@ -251,7 +276,9 @@ def _(step: ProbabilisticInterpolator, jet, index, weights):
 @reads_one_state
 def _(step: ProbabilisticInterpolator, jet, index):
     powers = _powers(step, jet)
-    covariance = _covariance(_joined([parts for _, parts in _blocks(step, jet, index, powers)]))
+    covariance = mixture_covariance(
+        join_mixtures([parts for _, parts in _blocks(step, jet, index, powers)])
+    )
     covariance = np.ldexp(covariance, -2 * powers @ index)
     return covariance * output_factors(step.y_scaler_, covariance.shape[-1]) ** 2
 
@@ -284,48 +311,13 @@ def _blocks(step, jet, index, powers) -> Iterator[tuple[slice, list[Component]]]
         yield rows, step._mixture_scaled(entered, index)
 
 
-def _added(left, right):
-    """The mixture of sums of numbers."""
-    return [a.plus(b) for a, b in zip(left, right)]
-
-
-def _joined(blocks):
-    """One mixture from those of blocks of rows."""
-    return [some[0].joined(some) for some in zip(*blocks)]
-
-
-def _mean(parts):
-    """Mean of a mixture: (n, m)."""
-    return sum(part.weight * part.mean for part in parts)
-
-
-def _variance(parts):
-    """Variance of a mixture, by the law of total variance: (n, m)."""
-    mean = _mean(parts)
-    return sum(part.weight * (part.variance() + (part.mean - mean) ** 2) for part in parts)
-
-
-def _covariance(parts):
-    """Covariance between the n numbers of each output, by the same law: (n, n, m)."""
-    mean = _mean(parts)
-    total = 0
-    for part in parts:
-        apart = part.mean - mean
-        total = total + part.weight * (part.covariance() + apart[:, None] * apart)
-    return total
-
-
-def _draws(parts, n_samples, rng):
-    """Functions drawn from each component, and an order of all."""
-    counts = rng.multinomial(n_samples, [part.weight for part in parts])
-    drawn = [part.draw(count, rng) for part, count in zip(parts, counts)]
-    return drawn, rng.permutation(n_samples)
-
-
-def _functions(step, jet, index, draws, order):
+def _functions(step, jet, index, draws):
     """A derivative of the functions drawn, in units of y: (n, m, n_samples)."""
     parts = _mixture(step, jet, index)
-    drawn = [part.mean[..., None] + part.moved(some) for part, some in zip(parts, draws)]
-    mean, average = _mean(parts), propagate(step, jet).partial(index)
-    changes = np.concatenate(drawn, axis=2)[..., order] - mean[..., None]
-    return average[..., None] + output_factors(step.y_scaler_, mean.shape[1])[:, None] * changes
+    mean = mixture_mean(parts)
+    factors = linear_factors(step.y_scaler_, mean.shape[1])
+    if factors is None:
+        n_samples, rng = len(draws[1]), np.random.RandomState(0)  # nothing more is drawn
+        return draws_of_link(MixtureLatent(step, jet, draws), index, n_samples, rng)
+    average = propagate(step, jet).partial(index)[..., None]
+    return average + factors[:, None] * (move_mixture(parts, *draws) - mean[..., None])

@@ -70,7 +70,8 @@ MAY_IMPORT = {
     ),
     "sobolev": "base chain* checks jets* law_scaling laws periodic samples",
     "components": "jets*",
-    "probabilistic": "base calculus* chain* components jets* state tensors",
+    "mixtures": "chain* components jets*",
+    "probabilistic": "base calculus* chain* components jets* mixtures state tensors",
     "neural": f"{ESTIMATOR} backends base convergence held_out laws options sobolev",
     "bayesian*": (
         f"{ESTIMATOR} bayesian* checks components law_rows laws noise probabilistic sobolev"

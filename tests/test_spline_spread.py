@@ -259,10 +259,14 @@ def test_what_goes_through_the_samples_has_no_error_bars(d, smoothing, n):
     assert np.isfinite(model.predict(X)).all()
 
 
-def test_a_bent_y_scaler_has_no_error_bars():
+def test_error_bars_pass_through_a_bent_y_scaler():
     model = SplineInterpolator(y_scaler=PowerTransformer()).fit(*DATA[1])
-    with pytest.raises(TypeError, match="does not pass through the inverse of PowerTransf"):
-        model.predict(PLACES[1], return_std=True)
+    for call, order in ((model.predict, 0), (model.differentiate(1), 1)):
+        _, std = call(PLACES[1], return_std=True)
+        drawn = model.sample(PLACES[1], 4000, order, random_state=0)
+        assert_allclose(drawn.std(axis=0), std, rtol=0.1)
+        with pytest.raises(TypeError, match="do not pass through the inverse of PowerTransformer"):
+            call(PLACES[1], return_cov=True)
     assert np.isnan(model.noise_std_)
 
 

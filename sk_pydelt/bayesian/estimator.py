@@ -110,8 +110,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         from 3 to 1000, which is as good as normal. Give 1 or 2 where more than one sample in seven
         is wild.
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
-        None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. The standard
-        deviation needs a `y_scaler` that scales and shifts each output alone.
+        None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. Error
+        bars pass through every `y_scaler` that has a rule and changes each output alone.
     period : dict, default=None
         The periods of features, in their units, by name or column number: ``{"hour": 24.0}``. The
         fitted function and all its derivatives repeat exactly, for the net sees the cosine and the
@@ -360,6 +360,14 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         return [LinearComponent(w, *net.partial(jet, index), net.factor) for w, net in pairs]
 
     def _noise_scaled(self):
+        return self._noise
+
+    def _normal_noise(self):
+        if self.noise == "student":
+            raise ValueError(
+                "With noise='student' a new sample may be an outlier, of which there need be no "
+                "mean: ask for that of the function without noise, noise=False."
+            )
         return self._noise
 
 

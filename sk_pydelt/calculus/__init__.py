@@ -3,6 +3,7 @@
 from .derivative import Derivative, derivatives, differentiate
 from .effects import MarginalEffects, average_marginal_effects
 from .evaluation import BLOCK_ROWS, Order
+from .expectation import expectation, sample
 from .integration import integrate
 from .operators import (
     biharmonic,
@@ -28,12 +29,14 @@ __all__ = [
     "differentiate",
     "directional_derivative",
     "divergence",
+    "expectation",
     "gradient",
     "hessian",
     "integrate",
     "jacobian",
     "laplacian",
     "roots",
+    "sample",
     "strain_rate",
     "vorticity",
 ]

@@ -181,9 +181,10 @@ class Derivative:
             a `GaussianProcessRegressor` (the posterior of the function without its noise; any
             kernel to any order, but for Matern below `nu`),
             `BayesianRidge` or `ARDRegression`, at the end of a pipeline or search too, or within a
-            `TransformedTargetRegressor` that scales and shifts.
+            `TransformedTargetRegressor`.
         return_cov : bool, default=False
-            Whether to return the covariance between the places of X instead, of such a model.
+            Whether to return the covariance between the places of X instead, of such a model; a
+            transformer of its target may only scale and shift.
 
         Returns
         -------

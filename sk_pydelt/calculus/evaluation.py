@@ -44,10 +44,12 @@ __all__ = [
     "has_output_axis",
     "map_jets",
     "mixed_partial",
+    "only_active",
     "output_labels",
     "partial_cov",
     "partial_std",
     "tensor_cov",
+    "tensor_of_partials",
     "tensor_std",
 ]
 
@@ -253,7 +255,7 @@ def _among_all(values, numeric, order):
     return values
 
 
-def _only_active(orders):
+def only_active(orders: tuple[int, ...]) -> tuple[tuple[int, ...], np.ndarray]:
     """The orders above zero, and the axes of X that they belong to."""
     active = [i for i, k in enumerate(orders) if k]
     return tuple(orders[i] for i in active), np.eye(len(orders))[active]
@@ -261,13 +263,13 @@ def _only_active(orders):
 
 def mixed_partial(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ...]) -> np.ndarray:
     """One mixed partial: only the features that are differentiated become variables of the jet."""
-    index, directions = _only_active(orders)
+    index, directions = only_active(orders)
     return evaluate(model, X, sum(index), lambda jet: jet.partial(index), directions)
 
 
 def partial_std(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ...]) -> np.ndarray:
     """Standard deviation of one mixed partial: shape (n, m)."""
-    index, directions = _only_active(orders)
+    index, directions = only_active(orders)
 
     def std(jet):
         return propagate_std(model, jet, index)
@@ -277,7 +279,7 @@ def partial_std(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ..
 
 def partial_cov(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ...]) -> np.ndarray:
     """Covariance between places of one mixed partial, from all rows at once: shape (n, n, m)."""
-    rows, (index, directions) = validate_rows(model, X), _only_active(orders)
+    rows, (index, directions) = validate_rows(model, X), only_active(orders)
     _require_numbers(model, rows.numeric, moved(directions))
     order = sum(index)
 
@@ -292,15 +294,17 @@ def partial_cov(model: BaseEstimator, X: ArrayLike | Rows, orders: tuple[int, ..
 
 def tensor_std(model: BaseEstimator, X: ArrayLike | Rows, order: int) -> np.ndarray:
     """Standard deviations of all derivatives of one order: shape (n, m, d, ..., d)."""
-    return _tensor_of_partials(partial_std, model, X, order)
+    return tensor_of_partials(partial_std, model, X, order)
 
 
 def tensor_cov(model: BaseEstimator, X: ArrayLike | Rows, order: int) -> np.ndarray:
     """Covariances between places of all derivatives of one order: (n, n, m, d, ..., d)."""
-    return _tensor_of_partials(partial_cov, model, X, order)
+    return tensor_of_partials(partial_cov, model, X, order)
 
 
-def _tensor_of_partials(function, model, X, order):
+def tensor_of_partials(
+    function: Callable[..., Any], model: BaseEstimator, X: ArrayLike | Rows, order: int
+) -> Any:
     """A function of mixed partials (..., m), for the entries of a tensor: (..., m, d, ..., d)."""
     rows = validate_rows(model, X)
     q = rows.numeric.sum()

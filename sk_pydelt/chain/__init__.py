@@ -6,6 +6,7 @@ of steps each, and are imported when a step of theirs is first met.
 
 from .arrays import any_array, through_numpy
 from .functions import register_function
+from .latents import latent
 from .registry import (
     entrance,
     home,
@@ -24,6 +25,7 @@ __all__ = [
     "any_array",
     "entrance",
     "home",
+    "latent",
     "output_names",
     "predicts_1d",
     "propagate",

@@ -6,7 +6,9 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
 from ..jets.namespace import alike
-from .arrays import any_array
+from .arrays import any_array, apply_rule
+from .latents import Transformed, latent
+from .links import moments_of_link
 from .registry import (
     entrance,
     home,
@@ -20,11 +22,11 @@ from .registry import (
     propagate_transform,
     within,
 )
-from .target import output_factors
+from .target import linear_factors, output_factors
 
 __all__ = []
 
-SPREADS = propagate_std, propagate_sum_std, propagate_cov
+SPREADS = propagate_std, propagate_sum_std, propagate_cov, latent  # what a step at the end has
 
 
 def _active_steps(pipeline):
@@ -158,7 +160,28 @@ def _spread_of_target(table, power=1):
     return rule
 
 
-propagate_std.register(TransformedTargetRegressor, _spread_of_target(propagate_std))
+_std_of_linear = _spread_of_target(propagate_std)
+
+
+@propagate_std.register
+@any_array
+def _(step: TransformedTargetRegressor, jet, index):
+    n_outputs = propagate(step.regressor_, jet[:0]).value.shape[1]
+    if linear_factors(step.transformer_, n_outputs) is not None:
+        return _std_of_linear(step, jet, index)
+    return apply_rule(_std_through_link, step, jet, index)
+
+
+def _std_through_link(step, jet, index):
+    return moments_of_link(latent(step, jet), index)[1]
+
+
+@latent.register
+def _(step: TransformedTargetRegressor, jet):
+    with within("regressor"):
+        return Transformed(latent(step.regressor_, jet), step.transformer_)
+
+
 propagate_sum_std.register(TransformedTargetRegressor, _spread_of_target(propagate_sum_std))
 propagate_cov.register(TransformedTargetRegressor, _spread_of_target(propagate_cov, power=2))
 

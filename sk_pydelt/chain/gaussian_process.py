@@ -1,6 +1,6 @@
 """The rules for Gaussian processes: their mean and the standard deviation of its derivatives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import singledispatch
 from math import inf
 
@@ -17,7 +17,13 @@ from ..jets.radial import Radial, exp_sine_squared, gaussian, matern, rational_q
 from .pairwise import metric_kernel
 from .registry import predicts_1d, propagate, propagate_cov, propagate_std, propagate_sum_std
 
-__all__ = ["jet_kernel"]
+__all__ = [
+    "covariances_with_samples",
+    "jet_kernel",
+    "output_scale",
+    "smooth_kernel",
+    "whitened",
+]
 
 
 @singledispatch
@@ -121,42 +127,42 @@ def _(step: GaussianProcessRegressor, jet, index):
 
     with the Cholesky factor L of the training covariance (Rasmussen & Williams 2006, 9.4).
     """
-    kernel = _smooth_kernel(step, index)
-    blocks = _covariances_with_samples(step, kernel, jet, index)
-    explained = np.concatenate([(_whitened(step, block) ** 2).sum(axis=0) for _, block in blocks])
+    kernel = smooth_kernel(step, index)
+    blocks = covariances_with_samples(step, kernel, jet, index)
+    explained = np.concatenate([(whitened(step, block) ** 2).sum(axis=0) for _, block in blocks])
     left, right = both_arguments(jet, index)
     prior = kernel(left, right).partial((*index, *index))[:, 0]
-    return np.sqrt(np.maximum(prior - explained, 0.0))[:, None] * _scale(step)
+    return np.sqrt(np.maximum(prior - explained, 0.0))[:, None] * output_scale(step)
 
 
 @propagate_sum_std.register
 def _(step: GaussianProcessRegressor, jet, index, weights):
     """The same of weighted sums, by the covariance of each pair of places."""
-    kernel = _smooth_kernel(step, index)
-    blocks = _covariances_with_samples(step, kernel, jet, index)
-    explained = _whitened(step, sum(weights[:, rows] @ block for rows, block in blocks))
+    kernel = smooth_kernel(step, index)
+    blocks = covariances_with_samples(step, kernel, jet, index)
+    explained = whitened(step, sum(weights[:, rows] @ block for rows, block in blocks))
     variance = -(explained**2).sum(axis=0)
     for rows, block in covariance_blocks(kernel, jet, index):
         block[:, block.shape[0] :] *= 2  # the covariance is symmetric
         variance += ((weights[:, rows] @ block) * weights[:, rows.start :]).sum(axis=1)
-    return np.sqrt(np.maximum(variance, 0.0))[:, None] * _scale(step)
+    return np.sqrt(np.maximum(variance, 0.0))[:, None] * output_scale(step)
 
 
 @propagate_cov.register
 def _(step: GaussianProcessRegressor, jet, index):
     """The same as a matrix between places."""
-    kernel, n = _smooth_kernel(step, index), len(jet.value)
-    blocks = _covariances_with_samples(step, kernel, jet, index)
-    explained = _whitened(step, np.concatenate([block for _, block in blocks]))
+    kernel, n = smooth_kernel(step, index), len(jet.value)
+    blocks = covariances_with_samples(step, kernel, jet, index)
+    explained = whitened(step, np.concatenate([block for _, block in blocks]))
     covariance = np.empty((n, n))
     for rows, block in covariance_blocks(kernel, jet, index):
         covariance[rows, rows.start :], covariance[rows.start :, rows] = block, block.T
     covariance -= explained.T @ explained
     np.fill_diagonal(covariance, np.maximum(np.diagonal(covariance), 0.0))
-    return covariance[..., None] * _scale(step) ** 2
+    return covariance[..., None] * output_scale(step) ** 2
 
 
-def _smooth_kernel(step, index):
+def smooth_kernel(step: GaussianProcessRegressor, index: tuple[int, ...]) -> Callable[..., Jet]:
     """The kernel of jets, where its functions have the derivative of that order."""
     kernel = jet_kernel(step.kernel_)
     if sum(index) >= getattr(kernel, "smoothness", inf):
@@ -167,12 +173,14 @@ def _smooth_kernel(step, index):
     return kernel
 
 
-def _scale(step):
+def output_scale(step: GaussianProcessRegressor) -> np.ndarray:
     """Unit of each output: (m,)."""
     return np.atleast_1d(step._y_train_std)
 
 
-def _covariances_with_samples(step, kernel, jet, index):
+def covariances_with_samples(
+    step: GaussianProcessRegressor, kernel: Callable[..., Jet], jet: Jet, index: tuple[int, ...]
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Blocks of rows with their prior covariances (k, N) with the samples."""
     samples = np.asarray(step.X_train_, dtype=float)
     entries = sum(len(part) for part in jet.parts) * len(samples)
@@ -180,6 +188,6 @@ def _covariances_with_samples(step, kernel, jet, index):
         yield rows, kernel(jet[rows], samples).partial(index)
 
 
-def _whitened(step, covariance):
+def whitened(step: GaussianProcessRegressor, covariance: np.ndarray) -> np.ndarray:
     """L⁻¹ times covariances (k, N) with the samples: (N, k), what these say of k numbers."""
     return solve_triangular(step.L_, covariance.T, lower=True, check_finite=False)

@@ -1,5 +1,7 @@
 """Rules for linear models, and for those that are linear but for a link."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn._loss.link import IdentityLink, LogLink
@@ -15,6 +17,7 @@ from sklearn.svm import LinearSVR
 from ..jets import Jet
 from ..jets.elementary import exp
 from .arrays import any_array
+from .latents import Index, Joint, Latent, latent
 from .registry import (
     predicts_1d,
     propagate,
@@ -134,3 +137,44 @@ for cls in (BayesianRidge, ARDRegression):
     def _(step, jet, index):
         factors = _factors(step, jet, index)
         return (factors @ step.sigma_ @ factors.T)[..., None]
+
+
+class LinearLatent(Latent):
+    """Bayesian linear models: their mean without the noise, by the posterior of the coefficients.
+
+    Parameters
+    ----------
+    step : fitted BayesianRidge or ARDRegression
+    jet : Jet of shape (n, n_features_in)
+    """
+
+    def __init__(self, step: BayesianRidge | ARDRegression, jet: Jet) -> None:
+        self.step, self.jet = step, jet
+
+    def joints(self, indices: Sequence[Index]) -> list[Joint]:
+        factors, mean = self._factors(indices), self._mean(indices)
+        between = np.einsum("nip,pq,njq->nij", factors, self.step.sigma_, factors)
+        return [Joint(1.0, mean, between[..., None])]
+
+    def draws(
+        self, indices: Sequence[Index], n_samples: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        values, vectors = np.linalg.eigh(self.step.sigma_)
+        z = rng.standard_normal((len(values), n_samples))
+        moved = self._factors(indices) @ (vectors @ (np.sqrt(values.clip(min=0))[:, None] * z))
+        return self._mean(indices)[..., None] + moved[:, :, None]
+
+    def noise(self) -> np.ndarray:
+        return np.full((len(self.jet.value), 1), self.step.alpha_**-0.5)
+
+    def _mean(self, indices):
+        jet = _affine(self.step, self.jet)
+        return np.stack([jet.partial(index) for index in indices], axis=1)
+
+    def _factors(self, indices):
+        each = [_factors(self.step, self.jet, index) for index in indices]
+        return np.stack(each, axis=1)
+
+
+for cls in (BayesianRidge, ARDRegression):
+    latent.register(cls, LinearLatent)

@@ -1,10 +1,11 @@
 """The open tables of rules: which function passes a jet through which class of step."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import singledispatch, wraps
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -17,6 +18,7 @@ from .refusals import reason_against
 __all__ = [
     "entrance",
     "home",
+    "open_table",
     "output_names",
     "predicts_1d",
     "propagate",
@@ -40,7 +42,7 @@ FAMILIES = {
     "sklearn.ensemble": ("ensembles",),
     "sklearn.feature_selection": ("selection",),
     "sklearn.frozen": ("composition",),
-    "sklearn.gaussian_process": ("gaussian_process",),
+    "sklearn.gaussian_process": ("gaussian_process", "process_latent"),
     "sklearn.impute": ("columns",),
     "sklearn.isotonic": ("monotone",),
     "sklearn.kernel_approximation": ("kernel_machines",),
@@ -77,7 +79,7 @@ def _hands_on(step):
     return hasattr(step, "best_params_") and hasattr(step, "best_estimator_")
 
 
-def _open_table(default):
+def open_table(default: Callable) -> Any:
     """A generic function that dispatches on its first argument, after loading the rules for it."""
     rules = singledispatch(any_array(default))
 
@@ -91,13 +93,12 @@ def _open_table(default):
             return rule(step, *args)
         return apply_rule(rule, step, *args)
 
-    dispatch.register = rules.register
-    dispatch.dispatch = rules.dispatch
-    dispatch.registry = rules.registry
-    return dispatch
+    table: Any = dispatch
+    table.register, table.dispatch, table.registry = rules.register, rules.dispatch, rules.registry
+    return table
 
 
-@_open_table
+@open_table
 def propagate(step: BaseEstimator, jet: Jet) -> Jet:
     """Pass a jet through a fitted transformer or regressor.
 
@@ -133,7 +134,7 @@ def propagate(step: BaseEstimator, jet: Jet) -> Jet:
     raise _no_rule(step, "{name}", "propagate", "rule(step, jet) returns a Jet", "Leave it out")
 
 
-@_open_table
+@open_table
 def propagate_transform(step: BaseEstimator, jet: Jet) -> Jet:
     """Pass a jet through the `transform` of a fitted step that comes before others.
 
@@ -146,14 +147,14 @@ def propagate_transform(step: BaseEstimator, jet: Jet) -> Jet:
     raise _no_rule(step, "The transform of {name}", table, rule, "Leave it out")
 
 
-@_open_table
+@open_table
 def propagate_inverse(step: BaseEstimator, jet: Jet) -> Jet:
     """Pass a jet through the `inverse_transform` of a fitted transformer; see `propagate`."""
     table, rule = "propagate_inverse", "rule(step, jet) returns a Jet"
     raise _no_rule(step, "The inverse of {name}", table, rule, "Use another y_scaler")
 
 
-@_open_table
+@open_table
 def propagate_std(step: BaseEstimator, jet: Jet, index: tuple[int, ...]) -> np.ndarray:
     """Standard deviation of one partial derivative of what a fitted regressor predicts.
 
@@ -177,7 +178,7 @@ def propagate_std(step: BaseEstimator, jet: Jet, index: tuple[int, ...]) -> np.n
     raise _no_spread(step, "propagate_std", "The derivative", "it is distributed", "return_std")
 
 
-@_open_table
+@open_table
 def propagate_sum_std(
     step: BaseEstimator, jet: Jet, index: tuple[int, ...], weights: np.ndarray
 ) -> np.ndarray:
@@ -209,7 +210,7 @@ def propagate_sum_std(
     raise _no_spread(step, "propagate_sum_std", "The integral", unknown, "return_std")
 
 
-@_open_table
+@open_table
 def propagate_cov(step: BaseEstimator, jet: Jet, index: tuple[int, ...]) -> np.ndarray:
     """Covariance between places of one partial derivative of what a fitted regressor predicts.
 
@@ -235,7 +236,7 @@ def propagate_cov(step: BaseEstimator, jet: Jet, index: tuple[int, ...]) -> np.n
     raise _no_spread(step, "propagate_cov", "The derivative", unknown, "return_cov")
 
 
-@_open_table
+@open_table
 def predicts_1d(model: BaseEstimator) -> bool | None:
     """Whether a fitted model's `predict` returns 1-D arrays, as it does after a fit to 1-D y.
 
@@ -254,13 +255,13 @@ def predicts_1d(model: BaseEstimator) -> bool | None:
     return None if hasattr(model, "predict") else False
 
 
-@_open_table
+@open_table
 def output_names(model: BaseEstimator) -> Sequence[str] | None:
     """Names of the columns of y that a model was fitted to; None where they are not known."""
     return getattr(model, "target_names_in_", None)
 
 
-@_open_table
+@open_table
 def entrance(model: BaseEstimator) -> BaseEstimator:
     """The fitted step that X meets first in a model: it knows X's features and their names.
 
@@ -269,7 +270,7 @@ def entrance(model: BaseEstimator) -> BaseEstimator:
     return model
 
 
-@_open_table
+@open_table
 def home(model: BaseEstimator) -> Home | None:
     """The device to which the rows of X are brought for a model; None is the processor."""
     return None

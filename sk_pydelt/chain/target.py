@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from ..jets import Jet
 from .registry import propagate_inverse
 
-__all__ = ["affine_inverse", "output_factors"]
+__all__ = ["affine_inverse", "linear_factors", "output_factors"]
 
 
 def output_factors(scaler: BaseEstimator, n_outputs: int) -> np.ndarray:
@@ -25,7 +25,7 @@ def output_factors(scaler: BaseEstimator, n_outputs: int) -> np.ndarray:
     Raises
     ------
     TypeError
-        The inverse is not such a map: standard deviations do not pass through it.
+        The inverse is not such a map: covariances between places do not pass through it.
     """
     linear = affine_inverse(scaler, n_outputs)
     if linear is not None:
@@ -34,8 +34,10 @@ def output_factors(scaler: BaseEstimator, n_outputs: int) -> np.ndarray:
         if np.array_equal(matrix, np.diag(factors)):
             return factors.copy()
     raise TypeError(
-        f"The standard deviation does not pass through the inverse of {scaler}: scale the target "
-        "by a transformer that scales and shifts each output alone, such as StandardScaler()."
+        f"Covariances between places, and so the spread of integrals and averages, do not pass "
+        f"through the inverse of {scaler}: take them from functions drawn, sk_pydelt.sample, or "
+        "scale the target by a transformer that scales and shifts each output alone, such as "
+        "StandardScaler()."
     )
 
 
@@ -54,3 +56,11 @@ def affine_inverse(scaler: BaseEstimator, n_scaled: int) -> tuple[np.ndarray, np
     if np.any(jet.tensor(2)) or not np.array_equal(first[0], first[1]):
         return None
     return first[0], jet.value[0]
+
+
+def linear_factors(scaler: BaseEstimator, n_outputs: int) -> np.ndarray | None:
+    """`output_factors`, or None where the inverse does more than scale and shift each output."""
+    try:
+        return output_factors(scaler, n_outputs)
+    except (TypeError, ValueError):  # ValueError: not defined at 0 or 1
+        return None

@@ -1,6 +1,6 @@
 """Kernels between all pairs of rows of a jet: covariances of derivatives of random functions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import comb
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from .blocks import row_slices, rows_within
 from .jet import Jet, multi_indices
 
-__all__ = ["both_arguments", "covariance_blocks"]
+__all__ = ["both_arguments", "covariance_blocks", "covariances_between"]
 
 
 def covariance_blocks(
@@ -36,6 +36,32 @@ def covariance_blocks(
         size = len(some.value), len(others.value)
         pairs = _repeated(some, np.repeat, size[1]), _repeated(others, _tiled, size[0])
         yield rows, kernel(*pairs).partial((*index, *index)).reshape(size)
+
+
+def covariances_between(
+    kernel: Callable, jet: Jet, indices: Sequence[tuple[int, ...]]
+) -> np.ndarray:
+    """Covariances of several partial derivatives between n rows: (K, n, K, n).
+
+    Parameters
+    ----------
+    kernel : callable
+        As of `covariance_blocks`.
+    jet : Jet of shape (n, d)
+    indices : list of tuple of int
+        The last has no lower order by any variable than the others.
+    """
+    left, right = both_arguments(jet, indices[-1])
+    n, n_terms = len(jet.value), comb(left.n_variables + left.order, left.order)
+    found = np.empty((len(indices), n, len(indices), n))
+    for rows in row_slices(n, rows_within(n * n_terms)):
+        some = left[rows]
+        size = len(some.value)
+        pairs = kernel(_repeated(some, np.repeat, n), _repeated(right, _tiled, size))
+        for i, one in enumerate(indices):
+            for j, other in enumerate(indices):
+                found[i, rows, j] = pairs.partial((*one, *other)).reshape(size, n)
+    return found
 
 
 def _repeated(jet, repeat, times):

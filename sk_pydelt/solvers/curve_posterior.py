@@ -76,6 +76,13 @@ class CurvePosterior:
         free = np.einsum("ni,nij,nj->n", own, self._noise(distance), own)
         return self.variance * np.maximum(free - (bridged**2).sum(axis=1), 0.0)
 
+    def rest_between(self, jet: Jet, index: tuple[int, ...], other: tuple[int, ...]) -> np.ndarray:
+        """What it and another derivative at the same place vary by together, beside: (n,)."""
+        *_, distance, own, bridged = self._between(jet, index)
+        *_, others, others_bridged = self._between(jet, other)
+        free = np.einsum("ni,nij,nj->n", own, self._noise(distance), others)
+        return self.variance * (free - (bridged * others_bridged).sum(axis=1))
+
     def rest_covariance(self, jet: Jet, index: tuple[int, ...]) -> np.ndarray:
         """The same as a matrix (n, n): zero between places of different links."""
         _, _, key, *numbers = self._between(jet, index)

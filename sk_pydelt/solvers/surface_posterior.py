@@ -4,7 +4,7 @@ import numpy as np
 
 from ..jets import Jet
 from ..jets.blocks import row_slices, rows_within
-from ..jets.pairs import covariance_blocks
+from ..jets.pairs import both_arguments, covariance_blocks
 from ..jets.radial import Radial, distance_power
 from .surface_modes import SurfaceModes, kernel_factor, monomials
 
@@ -50,6 +50,15 @@ class SurfacePosterior:
         """What it varies by beside its root: (n,)."""
         known = self._known(*self._parts(jet, index))
         return self._unit / self.smoothing * np.maximum(-known, 0.0)
+
+    def rest_between(self, jet: Jet, index: tuple[int, ...], other: tuple[int, ...]) -> np.ndarray:
+        """What it and another derivative at the same place vary by together, beside: (n,)."""
+        (psi, h, g), (others, eigen, kernel) = (self._parts(jet, i) for i in (index, other))
+        along = np.sum(psi * kernel + g * others - psi @ self._between_polynomials * others, axis=1)
+        known = along + np.sum(h * eigen / self._spectrum, axis=1)
+        left, right = both_arguments(jet, tuple(map(max, index, other)))
+        prior = self._factor * self._kernel(left, right).partial((*index, *other))[:, 0]
+        return self._unit / self.smoothing * (prior - known)
 
     def rest_covariance(self, jet: Jet, index: tuple[int, ...]) -> np.ndarray:
         """The same as a matrix (n, n)."""

@@ -238,11 +238,9 @@ def test_through_scalers_searches_and_targets():
 
 def test_a_bent_target_has_no_std():
     target = TransformedTargetRegressor(process(RBF()), transformer=PowerTransformer()).fit(x, wave)
-    message = r"In step 'transformer' .*does not pass through the inverse of PowerTransformer"
+    message = r"In step 'transformer' .*spread of integrals.*do not pass through the inverse of"
     with pytest.raises(TypeError, match=message):
         integrate(target, 0, 1, return_std=True)
-    with pytest.raises(TypeError, match=message):
-        differentiate(target)(x, return_std=True)
 
 
 def test_the_place_of_a_step_without_a_std_is_named():
