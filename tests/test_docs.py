@@ -9,7 +9,7 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {path.stem: path for path in sorted(DOCS.glob("*.md"))}
-OWN_TEST = {"dask", "extending"}  # test_dask_docs.py, test_extending.py
+OWN_TEST = {"dask", "export", "extending", "files"}  # test_dask_docs.py, ..., test_trusted.py
 OPTIONAL = {"numdifftools", "pynumdiff"}  # of the extra "docs"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

@@ -92,7 +92,7 @@ def test_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     session: dict = {}
-    for block in code[:2]:
+    for block in code:
         exec(block, session)
         t, model = session["t"], session["model"]
         assert_array_equal(session["again"].predict(t), model.predict(t))

@@ -1,5 +1,6 @@
 """The functions that go with an array, by the array API standard, and arrays of another's kind."""
 
+import sys
 from collections.abc import Iterable
 from numbers import Number
 from typing import Any
@@ -9,7 +10,14 @@ import numpy as np
 import scipy.special
 from array_api_compat import array_namespace, is_torch_array
 
-__all__ = ["alike", "as_numpy", "namespace", "refuse_gradients", "special_functions"]
+__all__ = [
+    "alike",
+    "as_numpy",
+    "is_exporting",
+    "namespace",
+    "refuse_gradients",
+    "special_functions",
+]
 
 
 def namespace(array: Any) -> Any:
@@ -46,6 +54,11 @@ def alike(constant: Any, array: Any) -> Any:
 def as_numpy(array: Any) -> np.ndarray:
     """An array of any kind, on any device, as NumPy's; what autograd knows of it is lost."""
     return np.asarray(array.detach().cpu() if is_torch_array(array) else array)
+
+
+def is_exporting() -> bool:
+    """Whether torch.export records: what vmap updates in place would fix the number of rows."""
+    return sys.modules["torch"].compiler.is_exporting()
 
 
 def refuse_gradients(arrays: Iterable, who: str) -> None:

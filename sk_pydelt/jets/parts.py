@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .namespace import namespace
+from .namespace import is_exporting, namespace
 
 __all__ = [
     "add_homogeneous",
@@ -72,7 +72,8 @@ def _add_product(total, scale, a, b):
     if total is None:
         return a * b if scale == 1 else scale * a * b
     if hasattr(total, "addcmul_"):
-        return total.addcmul_(a, b, value=scale)
+        add = total.addcmul if is_exporting() else total.addcmul_
+        return add(a, b, value=scale)
     total += a * b if scale == 1 else scale * (a * b)
     return total
 
