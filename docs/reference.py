@@ -11,6 +11,7 @@ MODULES = {
     "Pictures": ["sk_pydelt.display"],
     "Large data": ["sk_pydelt.dask"],
     "Coming from pydelt": ["sk_pydelt.interpolation", "sk_pydelt.multivariate"],
+    "Files": ["sk_pydelt.trusted"],
     "Extending": [
         "sk_pydelt.chain",
         "sk_pydelt.jets",

@@ -160,3 +160,10 @@ def test_diagrams_link_to_the_documentation(module):
         f"{PROJECT['urls']['Documentation']}/en/stable/generated/{module}.SplineInterpolator.html"
     )
     assert f'href="{page}"' in model._repr_html_()
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
+    trees = re.findall(r"```{toctree}\n(.*?)```", "".join(pages.values()), re.DOTALL)
+    named = {re.sub(r".*<(.*)>", r"\1", line) for tree in trees for line in tree.splitlines()}
+    assert not pages.keys() - named - {"index"}, "name it in docs/guide.md"
