@@ -3,36 +3,34 @@
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .backends import (
     FitSpec,
     NetSpec,
+    Start,
     constant_loss,
     get_backend,
     refuse,
     require_memory_for,
 )
-from .base import validated
 from .chain import warn_once
 from .convergence import warn_of_epochs, warn_of_leaps
-from .held_out import held_out_samples
+from .incremental import IncrementalInterpolator
 from .jets import Jet
 from .jets.activations import ACTIVATIONS
 from .jets.blocks import Home
 from .laws import LinearLaw
 from .options import check_options
 from .samples import Samples
-from .sobolev import SobolevInterpolator
 
 __all__ = ["NeuralNetworkInterpolator"]
 
 
-class NeuralNetworkInterpolator(SobolevInterpolator):
+class NeuralNetworkInterpolator(IncrementalInterpolator):
     r"""A multilayer perceptron fitted to samples, with exact derivatives of any order.
 
     >>> from sk_pydelt import NeuralNetworkInterpolator
@@ -118,9 +116,12 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         None is 500 steps of "adam", but at least 10 epochs, which count once half of the variance
         held out has been explained; 50 epochs of the other solvers.
     tol : float, default=0.0
+    warm_start : bool, default=False
+        Whether `fit` goes on from the net that is fitted, with its scalers, in place of a new one.
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
         What brings X and y near 1; None is ``MinMaxScaler((-1, 1))`` for X and
-        ``StandardScaler()`` for y. Clones are fitted, to weighted samples where they can be.
+        ``StandardScaler()`` for y. Clones are fitted, to weighted samples where they can be;
+        `partial_fit` takes those that are fitted as they are.
     period : dict, default=None
         Of features, in their units: ``{"hour": 24.0}``. The net sees cosine and sine of 2πx/P.
     laws : list of str or LinearLaw, default=None
@@ -189,7 +190,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
     """
 
     _parameter_constraints = {
-        **SobolevInterpolator._parameter_constraints,
+        **IncrementalInterpolator._parameter_constraints,
         "hidden_layers": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "solver": [StrOptions({"adam", "lbfgs", "lm"})],
@@ -212,6 +213,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         "validation_split": [Interval(Real, 0, 1, closed="neither")],
         "patience": [None, Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
         "module": [None, callable],
         "backend": [str],
         "device": [str],
@@ -245,6 +247,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         validation_split: float = 0.2,
         patience: int | None = None,
         tol: float = 0.0,
+        warm_start: bool = False,
         x_scaler: Any = None,
         y_scaler: Any = None,
         module: Callable | None = None,
@@ -280,6 +283,7 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.validation_split = validation_split
         self.patience = patience
         self.tol = tol
+        self.warm_start = warm_start
         self.x_scaler = x_scaler
         self.y_scaler = y_scaler
         self.module = module
@@ -293,58 +297,42 @@ class NeuralNetworkInterpolator(SobolevInterpolator):
         self.law_places = law_places
         self.law_weight = law_weight
 
-    @validated
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        dy: ArrayLike | None = None,
-        dy_weight: float | None = None,
-        validation_data: tuple[ArrayLike, ...] | None = None,
-    ) -> Self:
-        """Fit the function to samples, and to derivatives of it where they are known.
-
-        A fit that fails or is broken off leaves the estimator as it was before.
-
-        Parameters
-        ----------
-        X, y, sample_weight, dy, dy_weight : as of `sk_pydelt.sobolev.SobolevInterpolator`
-        validation_data : (Xv, yv) or (Xv, yv, sample_weight), default=None
-            Samples that are not trained on, in the units of X and y, scaled as they are. Their loss
-            at each epoch is `validation_loss_curve_`, and what `early_stopping` watches in place of
-            a share of X and y.
-
-        Returns
-        -------
-        self
-        """
-        self._validation_data = validation_data
-        super().fit(X, y, sample_weight, dy=dy, dy_weight=dy_weight)
-        del self._validation_data
-        return self
-
-    def _informed(self, samples: Samples, y: np.ndarray, kept: np.ndarray | slice) -> Samples:
-        samples = super()._informed(samples, y, kept)
-        if self._validation_data is None:
-            return samples
-        return replace(samples, held_out=held_out_samples(self, self._validation_data, y.shape[1]))
-
-    def _fit_scaled(self, samples: Samples) -> None:
+    def _train_scaled(self, samples: Samples, epochs: int | None, goes_on: bool) -> None:
         check_options(self.get_params(deep=False), samples)
         net, fit = self._specs(samples)
+        if epochs is not None:
+            fit = replace(fit, epochs=epochs, warm_start=True)
         refuse(self.backend, net, fit, samples)
         require_memory_for(net, fit, samples)
-        result = get_backend(self.backend).fit(net, fit, samples)
+        backend = get_backend(self.backend)
+        if goes_on:
+            self._require_same_backend()
+            start = Start(self.net_, self.n_iter_, steps=epochs is not None)
+            result = backend.resume(start, net, fit, samples)
+        else:
+            result = backend.fit(net, fit, samples)
+        self._keep(result, net, goes_on)
+        if epochs is None and not goes_on:
+            self._warn_of_training(fit, samples)
+
+    def _require_same_backend(self):
+        if self.backend != self._backend:
+            raise ValueError(
+                f"The net that is fitted is of backend={self._backend!r}: go on with that one, or "
+                f"fit anew with warm_start=False; got backend={self.backend!r}."
+            )
+
+    def _keep(self, result, net, goes_on):
+        """The net, and the curves of its losses, which go on where it does."""
         self._backend = self.backend  # a later set_params must not change what is fitted
         self._piecewise_linear = net.piecewise_linear
+        before = (self.loss_curve_, self.validation_loss_curve_ or []) if goes_on else ([], [])
         self.net_ = result.net
-        self.loss_curve_ = result.loss_curve
-        self.validation_loss_curve_ = result.validation_loss_curve
+        self.loss_curve_ = before[0] + result.loss_curve
+        valid = before[1] + (result.validation_loss_curve or [])
+        self.validation_loss_curve_ = valid or None
         self.n_iter_ = len(self.loss_curve_)
         self.stop_reason_ = result.stop_reason
-        self._warn_of_training(fit, samples)
 
     def _warn_of_training(self, fit, samples):
         """Say so where more epochs would have given another net, or steps threw it off."""

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import has_fit_parameter
@@ -38,6 +39,7 @@ def fit_scaler(
     Parameters
     ----------
     scaler : transformer, "passthrough" or None
+        One that is frozen stays as it is.
     default : transformer
         Stands for None.
     data : array of shape (n, d)
@@ -117,6 +119,8 @@ def _shifts(scaler):
 
 
 def _fitted(scaler, data, weight):
+    if isinstance(scaler, FrozenEstimator):
+        return scaler
     scaler, weights = clone(scaler), {}
     if weight is not None and has_fit_parameter(scaler, "sample_weight"):
         weights["sample_weight"] = np.ldexp(weight, -int(np.frexp(weight.max())[1]))

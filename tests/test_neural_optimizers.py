@@ -141,7 +141,10 @@ def test_validation_data_may_be_weighted():
         (X, r"must be \(Xv, yv\), or .* got ndarray of 40"),
         ((X,), "must be .* got tuple of 1"),
         ((X, Y[:3]), "a row for each sample"),
-        ((X, np.column_stack([Y, Y])), r"must have shape \(n,\), as y has; got shape \(40, 2\)"),
+        (
+            (X, np.column_stack([Y, Y])),
+            r"must have shape \(n,\), as in the fit; got shape \(40, 2\)",
+        ),
         ((np.tile(X, 2), Y), "2 features"),
         ((X, np.full(40, np.nan)), "NaN"),
     ],

@@ -3,7 +3,7 @@
 Nothing here loads a framework: a backend does when it fits, predicts or differentiates.
 """
 
-from .contract import Backend, FitResult, FitSpec, NetSpec
+from .contract import Backend, FitResult, FitSpec, NetSpec, Start
 from .features import FEATURES, Feature
 from .memory import require_memory_for
 from .registry import OURS, backend_names, feature_table, get_backend, refuse, register_backend
@@ -17,6 +17,7 @@ __all__ = [
     "FitResult",
     "FitSpec",
     "NetSpec",
+    "Start",
     "backend_names",
     "constant_loss",
     "feature_table",

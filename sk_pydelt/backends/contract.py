@@ -12,7 +12,7 @@ from ..jets.activations import ACTIVATIONS
 from ..jets.blocks import Home
 from ..samples import Samples
 
-__all__ = ["Backend", "FitResult", "FitSpec", "NetSpec"]
+__all__ = ["Backend", "FitResult", "FitSpec", "NetSpec", "Start"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ class FitSpec:
     patience : int or None
         None is what `sk_pydelt.backends.training.patience` says.
     tol : float
+    warm_start : bool
+        Whether the net may be gone on with: by `Backend.resume` after this fit, or in it.
     random_state : int, RandomState or None
     verbose : bool
     """
@@ -101,8 +103,28 @@ class FitSpec:
     validation_split: float = 0.2
     patience: int | None = None
     tol: float = 0.0
+    warm_start: bool = False
     random_state: Any = None
     verbose: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a fit goes on from.
+
+    Parameters
+    ----------
+    net : object
+        That `Backend.fit` gave; it must stay as it is.
+    epochs : int
+        Done before.
+    steps : bool
+        Whether the optimizer goes on with what it remembers of its steps; else it begins anew.
+    """
+
+    net: Any
+    epochs: int
+    steps: bool
 
 
 @dataclass(frozen=True)
@@ -159,6 +181,16 @@ class Backend(ABC):
         KeyboardInterrupt
             Where the user broke training off before there was a net.
         """
+
+    def resume(self, start: Start, net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
+        """Train a copy of a fitted net further; curves are of these epochs alone.
+
+        Raises
+        ------
+        ValueError
+            A net of another specification, but for its device.
+        """
+        raise NotImplementedError("a backend that supports 'warm_start' fills it")
 
     @abstractmethod
     def predict(self, net: Any, X: np.ndarray) -> np.ndarray:

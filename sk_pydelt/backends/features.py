@@ -135,6 +135,11 @@ FEATURES = {
             lambda net, fit, _: fit.early_stopping,
         ),
         Feature(
+            "warm_start",
+            "`warm_start` and `partial_fit`",
+            lambda net, fit, _: fit.warm_start,
+        ),
+        Feature(
             "dtype='float32'",
             "`dtype='float32'` and `'float64'`",
             lambda net, fit, _: net.dtype == "float32",

@@ -3,7 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import ceil, inf, isfinite
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "require_finite",
     "require_one_net",
     "require_parameters",
+    "require_same_net",
     "require_shape",
     "split",
     "split_rows",
@@ -163,6 +164,17 @@ def require_arguments(function: Callable, wanted: str, *args: Any, **kwargs: Any
     except TypeError as error:
         name = getattr(function, "__qualname__", repr(function))
         raise TypeError(f"{wanted}; {name}{signature} does not: {error}.") from None
+
+
+def require_same_net(fitted: NetSpec, net: NetSpec) -> None:
+    """Refuse to go on from a net that is another one than is asked for now, but for its device."""
+    for field in fields(net):
+        was, now = getattr(fitted, field.name), getattr(net, field.name)
+        if was != now and field.name != "device":
+            raise ValueError(
+                f"The net that is fitted has {field.name}={was!r}: go on with the same, or fit "
+                f"anew with warm_start=False; got {field.name}={now!r}."
+            )
 
 
 def require_parameters(params: dict[str, Any]) -> None:

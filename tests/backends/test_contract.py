@@ -53,6 +53,7 @@ ASKS = {
     "alpha": ({"alpha": 0.01}, {}),
     "loss": ({"loss": "huber"}, {}),
     "early_stopping": ({"early_stopping": True}, {}),
+    "warm_start": ({"warm_start": True}, {}),
     "dtype='float32'": ({"dtype": "float32"}, {}),
     "device": ({"device": "cuda"}, {}),
     "module": ({"module": plain}, {}),

@@ -7,7 +7,7 @@ import numpy as np
 from ...jets import Jet
 from ...jets.blocks import Home
 from ...samples import Samples
-from ..contract import Backend, FitResult, FitSpec, NetSpec
+from ..contract import Backend, FitResult, FitSpec, NetSpec, Start
 from ..features import FEATURES
 from ..imports import needs
 
@@ -29,6 +29,13 @@ class PyTorchBackend(Backend):
             from .fit import fit_net
 
         return fit_net(net, fit, samples)
+
+    def resume(self, start: Start, net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
+        """Train a copy of a skorch net further."""
+        with _torch():
+            from .fit import fit_net
+
+        return fit_net(net, fit, samples, start)
 
     def predict(self, net: "SkorchNet", X: np.ndarray) -> np.ndarray:
         """Values of the net at X (n, p), of shape (n, q)."""

@@ -16,7 +16,10 @@ __all__ = ["EpochProgress", "LearningRate", "StoppingBelow", "callbacks", "stopp
 
 
 def callbacks(
-    fit: FitSpec, patience: Patience | None, ours: Sequence[tuple[str, Callback]] = ()
+    fit: FitSpec,
+    patience: Patience | None,
+    ours: Sequence[tuple[str, Callback]] = (),
+    first_epoch: int = 0,
 ) -> list[Any]:
     """All callbacks of a fit, the bar and the best weights first, and those that stop it last.
 
@@ -29,10 +32,12 @@ def callbacks(
         Of early stopping.
     ours : sequence of (name, callback)
         Of the solver.
+    first_epoch : int
+        How many were done before this fit.
     """
     found: list[Any] = [("progress", EpochProgress())] if fit.verbose else []
     if fit.learning_rate_schedule != "constant":
-        found.append(("learning_rate", LearningRate(fit)))
+        found.append(("learning_rate", LearningRate(fit, first_epoch)))
     stops = list(ours)
     if patience is not None:
         # The best weights are those of the lowest loss, however little lower; it never stops.
@@ -95,13 +100,14 @@ class LearningRate(Callback):
     Parameters
     ----------
     fit : FitSpec
+    first_epoch : int
     """
 
-    def __init__(self, fit: FitSpec) -> None:
-        self.fit = fit
+    def __init__(self, fit: FitSpec, first_epoch: int) -> None:
+        self.fit, self.first_epoch = fit, first_epoch
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        rate = learning_rate(self.fit, len(net.history) - 1)
+        rate = learning_rate(self.fit, self.first_epoch + len(net.history) - 1)
         for group in net.optimizer_.param_groups:
             group["lr"] = rate
 

@@ -7,9 +7,18 @@ import torch
 from skorch.helper import predefined_split
 
 from ...samples import Samples
-from ..contract import FitResult, FitSpec, NetSpec
+from ..contract import FitResult, FitSpec, NetSpec, Start
 from ..devices import gpu_number
-from ..training import SEEDS, batch_size, draw_seed, end_early, out_of_memory, patience, split
+from ..training import (
+    SEEDS,
+    batch_size,
+    draw_seed,
+    end_early,
+    out_of_memory,
+    patience,
+    require_same_net,
+    split,
+)
 from .batches import data_set, law_tensors
 from .perceptron_net import PerceptronNet
 from .recipe import Recipe
@@ -23,36 +32,40 @@ __all__ = ["fit_net", "fit_seed"]
 NO_MEMORY = re.compile("DefaultCPUAllocator|not enough memory|CUDA out of memory")
 
 
-def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
-    """Train a skorch net on scaled samples.
+def fit_net(net: NetSpec, fit: FitSpec, samples: Samples, start: Start | None = None) -> FitResult:
+    """Train a skorch net on scaled samples, from new weights or those of another net.
 
     Raises
     ------
     MemoryError
     """
     try:
-        return _fit_net(net, fit, samples)
+        return _fit_net(net, fit, samples, start)
     except RuntimeError as error:
         if NO_MEMORY.search(str(error)):
             raise out_of_memory(net, len(samples), error) from error
         raise
 
 
-def _fit_net(net, fit, samples):
+def _fit_net(net, fit, samples, start):
     net = replace(net, device=_device(net.device))
     kind = (PerceptronNet if net.module is None else UserModule)(net)
-    dtype, seed = getattr(torch, net.dtype), fit_seed(fit)
+    done = 0 if start is None else start.epochs
+    dtype, seed = getattr(torch, net.dtype), fit_seed(fit) + done
     trained, held_out = split(fit, samples, seed)
     size = batch_size(net, fit, len(trained))
     train, valid, stop = data_set(trained, dtype, net.device), None, None
     if held_out is not None:
         valid = data_set(held_out, dtype, net.device)
         stop = patience(fit, size, trained, held_out) if fit.early_stopping else None
-    recipe = Recipe(kind, replace(fit, random_state=seed), len(train), size, stop, seed)
+    recipe = Recipe(kind, replace(fit, random_state=seed), len(train), size, stop, seed, done)
     skorch_net = recipe.build(train_split=None if valid is None else predefined_split(valid))
     with kind.seeded(seed):
         skorch_net.initialize()
         module = skorch_net.module_.to(dtype)
+        if start is not None:
+            require_same_net(start.net.kind.spec, net)
+            skorch_net.resume(start.net, start.steps)
         places = torch.tensor(samples.X, dtype=dtype, device=net.device)
         skorch_net.laws_ = tuple(law_tensors(rows, dtype, net.device) for rows in samples.laws)
         kind.require_outputs(module, places[:2])

@@ -33,6 +33,8 @@ class Recipe:
     stop : Patience or None
         Of early stopping.
     seed : int
+    first_epoch : int
+        How many were done before this fit.
     """
 
     kind: NetKind
@@ -41,6 +43,7 @@ class Recipe:
     batch_size: int
     stop: Patience | None
     seed: int
+    first_epoch: int = 0
 
     def without_callbacks(self) -> "Recipe":
         """The same net, which calls nothing of the user's."""
@@ -71,7 +74,7 @@ class Recipe:
             iterator_valid__batch_size=self.n_train,
             train_split=train_split,
             max_grad_norm=self.fit.max_grad_norm,
-            callbacks=callbacks(self.fit, self.stop, solver.callbacks),
+            callbacks=callbacks(self.fit, self.stop, solver.callbacks, self.first_epoch),
             device=kind.spec.device,
             verbose=int(bool(self.fit.callbacks)),
         )

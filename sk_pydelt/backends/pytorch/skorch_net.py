@@ -5,6 +5,7 @@ from copy import deepcopy
 from math import inf
 from typing import Any
 
+import numpy as np
 import torch
 from skorch import NeuralNetRegressor
 from skorch.history import History
@@ -78,7 +79,11 @@ class SkorchNet(NeuralNetRegressor):
         memo[id(self)] = net = type(self).__new__(type(self))
         kept = {name: value for name, value in vars(self).items() if name != "optimizer_"}
         net.__dict__.update(deepcopy(kept, memo))
-        return net.initialize_optimizer() if self.initialized_ else net
+        if self.initialized_:
+            net.initialize_optimizer()
+            if self.is_gone_on_with:
+                net.remember(self.steps())
+        return net
 
     def __getstate__(self) -> dict[str, Any]:
         """The weights, the history and the recipe; of a user's module all that skorch keeps."""
@@ -88,8 +93,11 @@ class SkorchNet(NeuralNetRegressor):
         if arrays is None:
             lean = type(self).__new__(type(self))
             lean.__dict__.update(vars(self))
-            return NeuralNetRegressor.__getstate__(lean.initialize_optimizer())
-        return {"recipe": self.recipe, "arrays": arrays, "history": [*map(dict, self.history)]}
+            if not self.is_gone_on_with:
+                lean.initialize_optimizer()
+            return NeuralNetRegressor.__getstate__(lean)
+        state = {"recipe": self.recipe, "arrays": arrays, "history": [*map(dict, self.history)]}
+        return state | ({"steps": self.steps()} if self.is_gone_on_with else {})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "arrays" not in state:
@@ -100,7 +108,37 @@ class SkorchNet(NeuralNetRegressor):
         net.module_.load_state_dict(dict(zip(names, tensors)))
         net.history_ = Epochs(state["history"])
         net.module_.eval()
+        if "steps" in state:
+            net.remember(state["steps"])
         self.__dict__.update(vars(net))
+
+    @property
+    def is_gone_on_with(self) -> bool:
+        """Whether what the optimizer remembers is kept in copies and files."""
+        return self.recipe.fit.warm_start
+
+    def steps(self) -> list[dict[str, Any]]:
+        """What the optimizer remembers of each parameter, as arrays and numbers."""
+        state = self.optimizer_.state_dict()["state"]
+        return [
+            {k: v.cpu().numpy().copy() if torch.is_tensor(v) else v for k, v in part.items()}
+            for _, part in sorted(state.items())
+        ]
+
+    def remember(self, steps: list[dict[str, Any]]) -> None:
+        """Let the optimizer go on from what another one of its class remembers."""
+        state = self.optimizer_.state_dict()
+        state["state"] = {
+            i: {k: torch.as_tensor(v) if isinstance(v, np.ndarray) else v for k, v in part.items()}
+            for i, part in enumerate(steps)
+        }
+        self.optimizer_.load_state_dict(state)
+
+    def resume(self, net: "SkorchNet", steps: bool) -> None:
+        """Take the weights of another net, and what its optimizer remembers if both are alike."""
+        self.module_.load_state_dict(net.module_.state_dict())
+        if steps and type(net.optimizer_) is type(self.optimizer_):
+            self.remember(net.steps())
 
     @property
     def is_watched(self) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...jets import Jet
 from ...samples import Samples
-from ..contract import Backend, FitResult, FitSpec, NetSpec
+from ..contract import Backend, FitResult, FitSpec, NetSpec, Start
 from ..features import FEATURES
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ class TensorFlowBackend(Backend):
         from .fit import fit_net
 
         return fit_net(net, fit, samples)
+
+    def resume(self, start: Start, net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
+        """Train a copy of a SciKeras net further."""
+        from .fit import fit_net
+
+        return fit_net(net, fit, samples, start)
 
     def predict(self, net: "KerasNet", X: np.ndarray) -> np.ndarray:
         """Values of the net at X (n, p), of shape (n, q)."""

@@ -1,7 +1,7 @@
 """Training in compiled epochs: many epochs in one call of a TensorFlow graph."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -312,6 +312,8 @@ class TrainingRun(NamedTuple):
         With the weights of `state`.
     watch : Watch
         Calls the callbacks.
+    steps : list of array
+        What the optimizer remembers from before, to be replaced by what it remembers in the end.
     """
 
     compiled: Compiled
@@ -323,6 +325,7 @@ class TrainingRun(NamedTuple):
     kind: Any
     model: Any
     watch: Any
+    steps: list[np.ndarray]
 
     @property
     def epochs(self) -> int:
@@ -357,7 +360,7 @@ def train(run: TrainingRun) -> tuple[State, list[float], list[float]]:
     losses, valid_losses : list of float
         One for each epoch done.
     """
-    done: tuple[State, list, list] = run.state, [], []
+    done: tuple[State, list, list] = remembering(run.state, run.steps), [], []
     n_epochs, fixed = 1, (run.data, run.valid, run.settings)
     with ProgressBar(run.epochs, run.verbose) as bar:
         try:
@@ -374,7 +377,19 @@ def train(run: TrainingRun) -> tuple[State, list[float], list[float]]:
             pass
     if done[1]:
         require_finite(done[1][-1], len(done[1]))
+    state = done[0]
+    run.steps[:] = [part.numpy() for part in (state.step, *state.mean, *state.square)]
     return done
+
+
+def remembering(state: State, steps: Sequence[np.ndarray]) -> State:
+    """The state with what Adam remembers: number of steps, means, means of squares."""
+    like = (state.step, *state.mean, *state.square)
+    if [part.shape for part in steps] != [tuple(part.shape) for part in like]:
+        return state  # nothing, or of another optimizer
+    step, *means = (tf.constant(part, t.dtype) for part, t in zip(steps, like))
+    n = len(state.mean)
+    return state._replace(step=step, mean=tuple(means[:n]), square=tuple(means[n:]))
 
 
 def show(bar: ProgressBar, losses: list[float], valid_losses: list[float]) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from sklearn import config_context
 
 from ...samples import Samples
-from ..contract import FitResult, FitSpec, NetSpec
+from ..contract import FitResult, FitSpec, NetSpec, Start
 from ..devices import gpu_number
-from ..training import SEEDS, batch_size, draw_seed, out_of_memory, split
+from ..training import SEEDS, batch_size, draw_seed, out_of_memory, require_same_net, split
 from .framework import tf
 from .keras_net import KerasNet
 from .perceptron_net import PerceptronNet
@@ -17,21 +17,23 @@ from .user_model import UserModel
 __all__ = ["device_name", "fit_net"]
 
 
-def fit_net(net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
-    """Train a SciKeras net on scaled samples.
+def fit_net(net: NetSpec, fit: FitSpec, samples: Samples, start: Start | None = None) -> FitResult:
+    """Train a SciKeras net on scaled samples, from new weights or those of another net.
 
     Raises
     ------
     MemoryError
     """
     try:
-        return _fit_net(net, fit, samples)
+        return _fit_net(net, fit, samples, start)
     except tf.errors.ResourceExhaustedError as error:
         raise out_of_memory(net, len(samples), error) from error
 
 
-def _fit_net(net, fit, samples):
+def _fit_net(net, fit, samples, start):
     net = replace(net, device=device_name(net.device, len(tf.config.list_physical_devices("GPU"))))
+    if start is not None:
+        require_same_net(start.net.kind.spec, net)
     with tf.device(net.device):
         fit = replace(fit, random_state=draw_seed(fit.random_state, _global_seed))
         train, valid = split(fit, samples, fit.random_state)
@@ -46,7 +48,7 @@ def _fit_net(net, fit, samples):
             verbose=0,
         )
         with config_context(transform_output="default"):  # SciKeras passes X through a transformer
-            keras_net.fit(train.X, train.values, data=(train, valid))
+            keras_net.fit(train.X, train.values, data=(train, valid, start))
     history = keras_net.history_
     return FitResult(keras_net, history["loss"], history.get("val_loss"))
 

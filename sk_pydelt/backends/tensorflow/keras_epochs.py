@@ -28,6 +28,7 @@ def train_by_keras(run: TrainingRun) -> tuple[State, list[float], list[float]]:
                 show(bar, training.losses[-1:], training.valid_losses[-1:])
         except KeyboardInterrupt:
             pass
+    run.steps[:] = [variable.numpy() for variable in training.optimizer.variables]
     if training.losses:
         training.state = run.watch.end(training.state)
     return training.state, training.losses, training.valid_losses
@@ -42,10 +43,20 @@ class _Training:
         self.optimizer = keras_optimizer(run.fit)
         run.model.compile(optimizer=self.optimizer, loss="mse")
         self.optimizer.build(run.model.trainable_variables)
+        self._remember(run.steps)
+        self.first_epoch = int(run.state.epoch)
         rows = Data(*(tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in run.data))
         count = tf.TensorSpec((), tf.int64)
         step = tf.function(self._step, autograph=False, input_signature=[rows, count])
         self.step = step.get_concrete_function()
+
+    def _remember(self, steps):
+        """Go on from what an optimizer of the same kind remembers, but for its learning rate."""
+        variables = self.optimizer.variables
+        if [part.shape for part in steps] == [tuple(v.shape) for v in variables]:
+            for variable, part in zip(variables, steps):
+                if variable.name != "learning_rate":
+                    variable.assign(part)
 
     def _step(self, rows, count):
         """One step on a batch, after `count` others; the loss before it."""
@@ -59,14 +70,14 @@ class _Training:
 
     def epoch(self):
         """The steps of an epoch, and the callbacks around them."""
-        run, epoch = self.run, len(self.losses)
+        run, epoch = self.run, self.first_epoch + len(self.losses)
         if run.fit.learning_rate_schedule != "constant":
             self.optimizer.learning_rate = learning_rate(run.fit, epoch)
         calls = run.watch.calls
         if calls is not None:
             calls.on_epoch_begin(epoch)
         loss = self._batches(epoch, calls)
-        require_finite(loss, epoch + 1)
+        require_finite(loss, len(self.losses) + 1)
         state, valid_losses = self._validated(epoch)
         if calls is not None:
             calls.on_epoch_end(epoch, logs_of(loss, valid_losses))

@@ -72,6 +72,8 @@ class KerasNet(KerasRegressor):
         state.pop("_derivatives", None)
         if state.pop("_model", None) is not None:
             state["_weights"] = self.weights()
+        if not self.training.fit.warm_start:
+            state.pop("steps_", None)  # what the optimizer remembers
         return state
 
     def _type_of_target(self, y):
@@ -89,7 +91,8 @@ class KerasNet(KerasRegressor):
 
     def _fit_keras_model(self, X, y, sample_weight, warm_start, epochs, initial_epoch, data=None):
         """Train the model on `data`, or on these arrays, in place of ``keras.Model.fit``."""
-        self.history_ = self.training(self.model_, *data or (Samples(X, y, sample_weight), None))
+        given = data or (Samples(X, y, sample_weight), None, None)
+        self.history_, self.steps_ = self.training(self.model_, *given)
         self.training = self.training.without_callbacks()
 
     def _predict_raw(self, X, **options):

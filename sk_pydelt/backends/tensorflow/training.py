@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...samples import Samples
-from ..contract import FitSpec
+from ..contract import FitSpec, Start
 from ..losses import Loss
 from ..training import Patience, end_early, patience, require_finite
 from .epochs import Data, Settings, TrainingRun, initial_state, train
@@ -70,9 +70,17 @@ class Training:
         return replace(self, fit=replace(self.fit, callbacks=None))
 
     def __call__(
-        self, model: keras.Model, train: Samples, valid: Samples | None
-    ) -> dict[str, list[float]]:
-        """Train a Keras model in place; the losses by name, one for each epoch."""
+        self, model: keras.Model, train: Samples, valid: Samples | None, start: Start | None = None
+    ) -> tuple[dict[str, list[float]], list[np.ndarray]]:
+        """Train a Keras model in place.
+
+        Returns
+        -------
+        losses : dict
+            By name, one for each epoch.
+        steps : list of array
+            What the optimizer remembers.
+        """
         given = self.fit, self.batch_size
         with tf.device(self.kind.spec.device):
             data = _tensors(train, self.kind.spec.dtype)
@@ -83,13 +91,19 @@ class Training:
             stop = Patience(NEVER)
             if valid is not None and self.fit.early_stopping:
                 stop = patience(*given, train, valid)
-            losses, valid_losses = self._train(model, data, held_out, stop)
-        return {"loss": losses} | ({} if valid is None else {"val_loss": valid_losses})
+            if start is not None:
+                model.set_weights(start.net.weights())
+            (losses, valid_losses), steps = self._train(model, data, held_out, stop, start)
+        return {"loss": losses} | ({} if valid is None else {"val_loss": valid_losses}), steps
 
-    def _train(self, model, data, valid, stop):
-        """Set the model's weights to those that training keeps; the losses."""
+    def _train(self, model, data, valid, stop, start):
+        """Set the model's weights to those that training keeps; the losses, and the steps."""
         weights = self.kind.weights(model)
         state = initial_state(weights.params, weights.stats)
+        steps: list[np.ndarray] = []
+        if start is not None:
+            state = state._replace(epoch=tf.constant(start.epochs, tf.int64))
+            steps = list(start.net.steps_) if start.steps else []
         settings = self._settings(len(data.X), weights, stop)
         arguments = state, tf.constant(0, tf.int32), data, valid, settings
         form = {
@@ -100,14 +114,14 @@ class Training:
             "penalised": self.fit.alpha > 0,
         }
         compiled = self.kind.compiled(model, arguments, **form)
-        steps = len(settings.edges) - 1
-        watch = Watch(self.fit.callbacks or (), model, self.kind, self.fit.epochs, steps)
+        n_batches = len(settings.edges) - 1
+        watch = Watch(self.fit.callbacks or (), model, self.kind, self.fit.epochs, n_batches)
         given = (compiled, state, data, valid, settings)
-        run = TrainingRun(*given, self.fit, self.kind, model, watch)
+        run = TrainingRun(*given, self.fit, self.kind, model, watch, steps)
         params, stats, losses = self._run(run)
         self.kind.write(model, params, stats)
         self.kind.release()
-        return losses
+        return losses, run.steps
 
     def _settings(self, n, weights, stop):
         fit, dtype = self.fit, self.kind.spec.dtype
