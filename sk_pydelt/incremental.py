@@ -146,8 +146,8 @@ class IncrementalInterpolator(SobolevInterpolator):
         Raises
         ------
         ValueError
-            With `early_stopping` or `laws`, which need samples that stay; or where a first call does
-            not show what scalers need.
+            With `early_stopping` or `laws`, which need samples that stay; or where a first call
+            does not show what scalers need.
 
         Examples
         --------

@@ -70,19 +70,13 @@ MAY_IMPORT = {
     ),
     "sobolev": "base chain* checks jets* law_scaling laws periodic samples",
     "components": "jets*",
-<<<<<<< HEAD
     "mixtures": "chain* components jets*",
     "probabilistic": "base calculus* chain* components jets* mixtures state tensors",
-    "neural": f"{ESTIMATOR} backends base convergence held_out laws options sobolev",
+    "incremental": "base checks held_out samples scaling sobolev",
+    "neural": f"{ESTIMATOR} backends convergence incremental laws options",
     "bayesian*": (
         f"{ESTIMATOR} bayesian* checks components law_rows laws noise probabilistic sobolev"
     ),
-=======
-    "probabilistic": "base calculus* chain* components jets* state tensors",
-    "incremental": "base checks held_out samples scaling sobolev",
-    "neural": f"{ESTIMATOR} backends convergence incremental options",
-    "bayesian*": f"{ESTIMATOR} bayesian* checks components noise probabilistic sobolev",
->>>>>>> ea821a5 (Nets go on: partial_fit, warm_start, frozen scalers)
     "spline": f"{ESTIMATOR} components probabilistic",
     "pydelt_names": "",
     "curves": "calculus* checks",
