@@ -165,5 +165,6 @@ def test_diagrams_link_to_the_documentation(module):
 def test_every_page_is_in_the_navigation_of_the_site():
     pages = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
     trees = re.findall(r"```{toctree}\n(.*?)```", "".join(pages.values()), re.DOTALL)
-    named = {re.sub(r".*<(.*)>", r"\1", line) for tree in trees for line in tree.splitlines()}
-    assert not pages.keys() - named - {"index"}, "name it in docs/guide.md"
+    named = [re.sub(r".*<(.*)>", r"\1", line) for tree in trees for line in tree.splitlines()]
+    assert not pages.keys() - {*named, "index"}, "name it in docs/guide.md"
+    assert not [page for page in pages if named.count(page) > 1], "it is named twice"
