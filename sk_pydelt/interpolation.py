@@ -20,6 +20,7 @@ pydelt                           here
 Windows (``window_func``) and stochastic links have no counterpart.
 """
 
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, Literal, Self, overload
 
@@ -29,7 +30,7 @@ from scipy.optimize import brentq
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from . import neural, spline
+from . import neural, spline, spline_fit
 from .base import BaseInterpolator, validated
 from .calculus import Order
 from .curves import CurveDerivative, check_curve, column, like
@@ -204,6 +205,10 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         Degree of the spline, as in pydelt; or `k`, as pydelt calls it. May be even where FITPACK
         smooths.
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
+    robust : bool, default=False
+        As in the strict class; with smoothing=None alone, for s counts the outliers.
+    periodic : bool or float, default=False
+        As in the strict class, which then smooths in FITPACK's place.
 
     Attributes
     ----------
@@ -240,8 +245,10 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         degree: int = 5,
         x_scaler: BaseEstimator | str | None = None,
         y_scaler: BaseEstimator | str | None = None,
+        robust: bool = False,
+        periodic: bool | float = False,
     ) -> None:
-        super().__init__(smoothing, degree, x_scaler, y_scaler)
+        super().__init__(smoothing, degree, x_scaler, y_scaler, robust, periodic)
 
     @validated
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -298,13 +305,19 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
 
     def _is_fitpacks(self, n_features):
         smoothed = self.smoothing or (self.smoothing is None and self.degree % 2 == 0)
-        return smoothed and n_features == 1 and self.degree <= HIGHEST_DEGREE
+        plain = self.periodic is False and not self.robust
+        return smoothed and plain and n_features == 1 and self.degree <= HIGHEST_DEGREE
 
     def _fit_scaled(self, samples):
+        if self.robust and self.smoothing:
+            raise ValueError(
+                "robust=True finds the noise by itself, and a smoothing that is FITPACK's s says "
+                f"how much it is, outliers counted: set smoothing=None; got {self.smoothing}."
+            )
         if self._is_fitpacks(samples.X.shape[1]):
             self._fit_by_fitpack(samples)
         elif self.smoothing:
-            self._take(*self._smoothed(samples))
+            self._take(self._smoothed(samples), samples)
         else:
             super()._fit_scaled(samples)
 
@@ -313,6 +326,7 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
         s = self._automatic_bounds(samples) if automatic else self.smoothing / unit**2
         fits = [self._fitpack(*pair) for pair in zip(samples.outputs(), s)]
         self.spline_ = SplineColumns([([i], found) for i, (found, _) in enumerate(fits)])
+        self._knots_scaled = spline_fit.spline_knots(self.spline_, samples)
         dof = np.concatenate([size for _, size in fits])
         self._highest_order, self._posteriors = self.degree, [None] * len(fits)
         used = s * unit**2
@@ -321,7 +335,7 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
 
     def _fitpack(self, output, s):
         """The spline of one output whose weighted squared residuals are s at most, and its size."""
-        X, y, weight = spline.merge_repeated(output.X, output.y, output.weight)
+        X, y, weight = spline_fit.merge_repeated(output.X, output.y, output.weight)
         means = np.interp(output.X[:, 0], X[:, 0], y[:, 0])[:, None]
         within = _weighted_squares(output.y - means, output.weight)
         return fit_fitpack(X[:, 0], y, weight, self.degree, s - within)
@@ -334,18 +348,18 @@ class SplineInterpolator(_CurveMixin, spline.SplineInterpolator):
 
     def _automatic_bounds(self, samples):
         """The sums of squared residuals of the automatic spline of a degree above."""
-        above, *_ = spline.fit_spline(samples, self.degree + 1, None)
-        residuals = samples.known * (samples.values - spline.spline_values(above, samples.X))
+        above, *_ = spline_fit.SplineFit(self.degree + 1, None)(samples)
+        residuals = samples.known * (samples.values - spline_fit.spline_values(above, samples.X))
         return _weighted_squares(residuals, samples.weight)
 
     def _smoothed(self, samples):
         """The strict spline whose squared residuals add up to s, found by its λ."""
         y = self.y_scaler_.inverse_transform(samples.values)
-        tried = {}
+        tried, how = {}, self._how(samples)
 
         def excess(log_lambda):
-            found = tried["last"] = spline.fit_spline(samples, self.degree, 10**log_lambda)
-            values = self.y_scaler_.inverse_transform(spline.spline_values(found[0], samples.X))
+            found = tried["last"] = replace(how, smoothing=10**log_lambda)(samples)
+            values = self.y_scaler_.inverse_transform(spline_fit.spline_values(found[0], samples.X))
             residuals = samples.known * (y - values)
             return _weighted_squares(residuals, samples.weight).mean() - self.smoothing
 

@@ -2,120 +2,25 @@
 
 from math import factorial
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from .base import BaseInterpolator
+from .chain import propagate
 from .components import ProcessComponent
+from .jets import Jet
 from .probabilistic import ProbabilisticInterpolator
-from .samples import Samples
+from .scaling import apply
 from .solvers.polyharmonic import PolyharmonicColumns, PolyharmonicSpline
-from .solvers.smoothing_choice import resolution
-from .solvers.smoothing_curves import SplineColumns, fit_curve
-from .solvers.smoothing_surfaces import fit_surface
+from .spline_fit import SplineFit, spline_knots, spline_values
+from .spline_shape import CurveShape
 
-__all__ = [
-    "PolyharmonicSpline",
-    "SplineInterpolator",
-    "fit_spline",
-    "merge_repeated",
-    "spline_values",
-]
-
-SAME_PLACE = 1e-10  # of a feature's range: closer values are one place, apart by rounding
-HIGHEST_SMOOTHED = 11  # degree of a curve: its values are right to some 1e-4 of their spread
-MAX_CENTRES = 10_000  # several features: matrices of this size squared
+__all__ = ["PolyharmonicSpline", "SplineInterpolator"]
 
 
-def merge_repeated(
-    X: np.ndarray, y: np.ndarray, weight: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distinct places in ascending order, the weighted mean of y at each, and its weight."""
-    weight = np.ones(len(X)) if weight is None else weight
-    places = np.column_stack([_group(column) for column in X.T])
-    _, first, row = np.unique(places, axis=0, return_index=True, return_inverse=True)
-    total = np.bincount(row.ravel(), weight)
-    means = [np.bincount(row.ravel(), weight * column) / total for column in y.T]
-    return X[first], np.column_stack(means), total
-
-
-def _group(values):
-    """Number the groups of values that are equal but for rounding, in ascending order."""
-    order = np.argsort(values)
-    gaps = np.diff(values[order], prepend=values[order[0]])
-    number = np.empty(len(values), dtype=int)
-    number[order] = np.cumsum(gaps > SAME_PLACE * np.ptp(values))
-    return number
-
-
-def _check_degree(degree, n_features, smoothing):
-    curve = n_features == 1
-    if curve and degree > HIGHEST_SMOOTHED and smoothing != 0:
-        raise ValueError(
-            f"A degree above {HIGHEST_SMOOTHED} loses too much to rounding where samples are "
-            f"smoothed: set degree={HIGHEST_SMOOTHED} or lower, or smoothing=0.0; got "
-            f"degree={degree}."
-        )
-    if degree % 2 == 0 and not (curve and smoothing == 0):
-        raise ValueError(
-            f"This spline cannot be of even degree, which only smoothing=0.0 of one feature can, "
-            f"and FITPACK's to degree 4: set degree={degree - 1} or degree={degree + 1}; got "
-            f"degree={degree}."
-        )
-
-
-def _check_size(n_places):
-    if n_places > MAX_CENTRES:
-        raise ValueError(
-            f"A spline of several features takes at most {MAX_CENTRES} distinct places, for its "
-            f"memory grows as their square: fit to fewer samples; got {n_places}."
-        )
-
-
-def fit_spline(
-    samples: Samples, degree: int, smoothing: float | None
-) -> tuple[Any, np.ndarray, np.ndarray, list[Any]]:
-    """The spline of scaled samples, and of each output λ, the degrees of freedom and the posterior.
-
-    The spline is a `scipy.interpolate.BSpline` or `SplineColumns` of one feature, and a
-    `PolyharmonicSpline` or `PolyharmonicColumns` of several. Where entries of y were not measured,
-    each output has a spline of its own. A posterior is None where nothing tells the noise.
-    """
-    if samples.known.all():
-        return _fit_complete(samples, degree, smoothing)
-    fits = (_fit_complete(output, degree, smoothing) for output in samples.outputs())
-    splines, chosen, dof, posteriors = zip(*fits)
-    if samples.X.shape[1] > 1:
-        together: Any = PolyharmonicColumns(splines)
-    else:
-        together = SplineColumns([([i], spline) for i, spline in enumerate(splines)])
-    return together, np.concatenate(chosen), np.concatenate(dof), [p for (p,) in posteriors]
-
-
-def _fit_complete(samples, degree, smoothing):
-    one_feature = samples.X.shape[1] == 1
-    _check_degree(degree, samples.X.shape[1], smoothing)
-    X, y, weight = merge_repeated(samples.X, samples.y, samples.weight)
-    if not one_feature:
-        _check_size(len(X))
-    fit: Any = fit_curve if one_feature else fit_surface
-    noise = [resolution(column) ** 2 / 12 for column in samples.y.T]
-    found, chosen, dof, posteriors = fit(X, y, weight, degree, smoothing, noise)
-    if not one_feature:
-        coefficients, origin, tail = found
-        found = PolyharmonicSpline(X, coefficients, origin, tail, degree)
-    return found, chosen, dof, posteriors
-
-
-def spline_values(spline: Any, X: np.ndarray) -> np.ndarray:
-    """Values at places X (n, d): shape (n, q)."""
-    return spline(X[:, 0] if X.shape[1] == 1 else X)
-
-
-class SplineInterpolator(ProbabilisticInterpolator):
+class SplineInterpolator(CurveShape, ProbabilisticInterpolator):
     r"""Interpolating or smoothing spline of one or several features.
 
     >>> from sk_pydelt import SplineInterpolator
@@ -151,6 +56,14 @@ class SplineInterpolator(ProbabilisticInterpolator):
         None is MinMaxScaler((-1, 1)).
     y_scaler : transformer, "passthrough" or None, default=None
         None is StandardScaler().
+    robust : bool, default=False
+        Whether outliers are left out: samples are weighed by how far they are from the spline,
+        those that are 4.7 standard deviations of the noise away not at all. See the Notes.
+    periodic : bool or float, default=False
+        Of one feature: whether the function and all its derivatives repeat. True takes the range of
+        X for the period, so that the first and the last sample are at one place: their mean is
+        taken, or with smoothing=0.0 they must agree. A number is the period in units of X, and X
+        may go over many periods, or less than one.
 
     Attributes
     ----------
@@ -172,7 +85,8 @@ class SplineInterpolator(ProbabilisticInterpolator):
     ------
     ValueError
         `fit`: an even degree where it must be odd, or one above 11 of a curve that is smoothed;
-        more than 10,000 distinct places of several features; y so large, or so nearly constant,
+        more than 10,000 distinct places of several features; `periodic` of several, or with an
+        x_scaler that bends; `robust` with smoothing=0.0; y so large, or so nearly constant,
         that squares leave the range of float64. `differentiate`: an order above the degree. Error
         bars: a spline that interpolates, or a derivative of order (degree + 1) / 2 or above.
 
@@ -189,6 +103,15 @@ class SplineInterpolator(ProbabilisticInterpolator):
     own λ is taken. Values that all lie on a grid and repeat were rounded: the likelihood then
     takes the noise for at least that of rounding, its step squared over 12. `docs/benchmarks.md`
     has the comparison.
+
+    With robust=True each output is fitted again and again, with weights that follow from its
+    residuals r and from the noise σ, 1.4826 times their median size: first Huber's, then Tukey's
+    (1 − (r / 4.685 σ)²)², until these no longer change; λ is chosen anew each time. Without
+    outliers slopes lose some 3 %. `noise_std_` is that σ, which is the noise without the outliers,
+    and error bars are of the last fit. More outliers than good samples at one bend are a bend.
+
+    A periodic spline has n_free = 1 in place of m, a constant, and no ends; f, f', ... repeat
+    exactly, and so do error bars, which are those of a process that repeats.
 
     Rows at one place (to 1e-10 of each feature's range) are one sample, the weighted mean of
     their y with the sum of their weights. Only the ratios of weights matter. Too few distinct
@@ -260,12 +183,31 @@ class SplineInterpolator(ProbabilisticInterpolator):
     >>> speed, std = spline.differentiate(order=1)([[1.0]], return_std=True)
     >>> bool(abs(speed[0] - 0.19) < 2 * std[0]), bool(0.01 < spline.noise_std_ < 0.03)
     (True, True)
+
+    Where it was highest, and when it comes down:
+
+    >>> top = spline.extrema()
+    >>> bool(abs(top.places[0] - 1.019) < 0.01), top.is_maximum.tolist()
+    (True, [True])
+    >>> spline.roots(0.0, 3.0).round(1)
+    array([2.3])
+
+    A day that repeats, with a reading that is wild:
+
+    >>> hours = np.arange(0, 96.0, 1.5).reshape(-1, 1)
+    >>> warmth = 15 - 5 * np.cos(2 * np.pi * hours.ravel() / 24)
+    >>> warmth[10] += 40
+    >>> day = SplineInterpolator(periodic=24.0, robust=True).fit(hours, warmth)
+    >>> day.predict([[0.0], [12.0], [24.0], [2412.0]]).round(2)
+    array([10., 20., 10., 20.])
     """
 
     _parameter_constraints = {
         **BaseInterpolator._parameter_constraints,
         "smoothing": [None, Interval(Real, 0, None, closed="left")],
         "degree": [Interval(Integral, 1, None, closed="left")],
+        "robust": ["boolean"],
+        "periodic": ["boolean", Interval(Real, 0, None, closed="neither")],
     }
 
     def __init__(
@@ -274,21 +216,53 @@ class SplineInterpolator(ProbabilisticInterpolator):
         degree: int = 5,
         x_scaler: BaseEstimator | str | None = None,
         y_scaler: BaseEstimator | str | None = None,
+        robust: bool = False,
+        periodic: bool | float = False,
     ) -> None:
         self.smoothing = smoothing
         self.degree = degree
+        self.robust = robust
+        self.periodic = periodic
         self.x_scaler = x_scaler
         self.y_scaler = y_scaler
 
     def _fit_scaled(self, samples):
-        self._take(*fit_spline(samples, self.degree, self.smoothing))
+        self._take(self._how(samples)(samples), samples)
 
-    def _take(self, spline, chosen, dof, posteriors):
-        """Keep a spline of our degree, as `fit_spline` gives it."""
-        self.spline_, self._highest_order = spline, self.degree
-        self._posteriors = posteriors
-        self.smoothing_ = self._each_output(chosen)
-        self.effective_dof_ = self._each_output(dof)
+    def _how(self, samples):
+        """How scaled samples are fitted."""
+        return SplineFit(self.degree, self.smoothing, self.robust, self._period(samples))
+
+    def _period(self, samples):
+        """The period of the scaled feature; None where nothing repeats."""
+        if self.periodic is False or not self._free.any():
+            return None
+        ends = np.stack([samples.X.min(axis=0), samples.X.max(axis=0)])
+        if samples.X.shape[1] > 1:
+            return 1.0  # of which the fit says that it cannot be
+        jet = propagate(self.x_scaler_, Jet.variables(self._unscaled(np.linspace(*ends, 5)), 2))
+        slopes, bends = jet.tensor(1).ravel(), jet.tensor(2)
+        if np.any(bends) or np.ptp(slopes) > 1e-9 * abs(slopes[0]):
+            raise ValueError(
+                f"periodic needs an x_scaler that only scales and shifts; got {self.x_scaler_}: "
+                "use None, or transform X before."
+            )
+        return float(np.ptp(ends) if self.periodic is True else self.periodic * abs(slopes[0]))
+
+    def _unscaled(self, X):
+        return apply(self.x_scaler_.inverse_transform, X)
+
+    def _take(self, fitted, samples):
+        """Keep a spline of our degree, as `SplineFit` gives it."""
+        self.spline_, self._highest_order = fitted.spline, self.degree
+        self._posteriors = fitted.posteriors
+        self._knots_scaled = spline_knots(fitted.spline, samples)
+        self.smoothing_ = self._each_output(fitted.smoothing)
+        self.effective_dof_ = self._each_output(fitted.dof)
+
+    @property
+    def _knots(self):
+        return self._unscaled(self._knots_scaled[:, None])[:, 0]
 
     def _advice(self):
         if self.smoothing is None:

@@ -77,14 +77,18 @@ MAY_IMPORT = {
     "bayesian*": (
         f"{ESTIMATOR} bayesian* checks components law_rows laws noise probabilistic sobolev"
     ),
-    "spline": f"{ESTIMATOR} components probabilistic",
+    "spline_fit": "samples solvers*",
+    "spline_shape": "base calculus* state",
+    "spline": f"{ESTIMATOR} components probabilistic scaling spline_fit spline_shape",
     "pydelt_names": "",
     "curves": "calculus* checks",
     "labels": "",
     "display*": "calculus* checks display* labels",
     "measured": "checks labels",
     "estimate": "bayesian calculus* checks measured spline",
-    "interpolation": "base bayesian* calculus* curves neural pydelt_names solvers* spline state",
+    "interpolation": (
+        "base bayesian* calculus* curves neural pydelt_names solvers* spline spline_fit state"
+    ),
     "multivariate": "calculus checks curves neural pydelt_names spline",
     "__init__": "base bayesian calculus* estimate laws neural spline (*)",
 }

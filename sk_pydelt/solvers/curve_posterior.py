@@ -41,6 +41,8 @@ class CurvePosterior:
         λ: the white noise has the intensity τ² = `variance` / (λ Σ weight).
     variance : float
         Of the noise of a sample of weight one.
+    period : float, default=None
+        After which the curve repeats: its state there is that at the first place.
     """
 
     def __init__(
@@ -54,6 +56,12 @@ class CurvePosterior:
     ) -> None:
         self.places, self.weight, self.m = places, weight, m
         self.smoothing, self.variance, self.period = smoothing, variance, period
+
+    def of_variance(self, variance: float) -> "CurvePosterior":
+        """The same with another variance of the noise."""
+        names = "places", "weight", "m", "smoothing", "period"
+        same = {name: vars(self)[name] for name in names}
+        return CurvePosterior(variance=variance, **same)
 
     def __deepcopy__(self, memo: dict) -> "CurvePosterior":
         return self  # nothing in it changes
@@ -109,7 +117,7 @@ class CurvePosterior:
     @cached_property
     def _unit(self):
         """The bandwidth: of this length a state's numbers are of one size."""
-        length = float(np.ptp(self.places))
+        length = float(np.ptp(self.places)) if self.period is None else self.period
         return min((self.smoothing * length) ** (0.5 / self.m), length)
 
     @cached_property
@@ -126,10 +134,13 @@ class CurvePosterior:
     def _nodes(self):
         """Places in units of the bandwidth, from the first sample."""
         u = (self.places - self.places[0]) / self._unit
+        u = u if self.period is None else np.append(u, self.period / self._unit)
         gaps = np.diff(u)
         parts = np.clip(np.ceil(FINENESS * gaps), 1, MOST_PARTS).astype(int)
         within = np.concatenate([np.arange(k) / k for k in parts])
         inner = np.repeat(u[:-1], parts) + within * np.repeat(gaps, parts)
+        if self.period is not None:
+            return np.append(inner, u[-1])
         first = min(1 / FINENESS, u[-1])
         n_beyond = int(np.ceil(np.log(REACH * u[-1] / first) / np.log(STRETCH)))
         beyond = np.cumsum(first * STRETCH ** np.arange(n_beyond))
@@ -145,9 +156,9 @@ class CurvePosterior:
         links[:, :m, :m] = -np.linalg.solve(root, _taylor(np.ones(1), m)[0]) / sizes[:, None]
         links[:, :m, m:] = np.linalg.inv(root) / sizes[:, None]
         u = (self.places - self.places[0]) / self._unit
-        at = np.searchsorted(nodes, u) - 1  # the link that ends there
+        at = np.searchsorted(nodes, u) - 1  # the link that ends there; at the first, the last one
         np.add.at(links, (at, m, m), np.sqrt(self.weight))
-        return MarkovChain(links)
+        return MarkovChain(links, closed=self.period is not None)
 
     def _noise_root(self, distance):
         """The noise over distances (n,) is that of sizes (n, m) times a root (m, m)."""
@@ -177,6 +188,7 @@ class CurvePosterior:
         """
         nodes, m = self._nodes, self.m
         u, e = (jet.value[:, 0] - self.places[0]) / self._unit, np.zeros((len(jet.value), m))
+        u = u if self.period is None else u % (self.period / self._unit)
         for k in range(jet.order + 1):  # a sum of factors times derivatives of the curve
             taylor = [np.full((1, 1), float(k == i)) for i in range(k + 1)]
             e[:, k] = jet.compose(taylor).partial(index)[:, 0] / factorial(k) / self._unit**k

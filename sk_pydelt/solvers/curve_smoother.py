@@ -12,7 +12,7 @@ from .curve_posterior import CurvePosterior
 from .curve_samples import CurveSamples
 from .smoothing_choice import Smoothed
 
-__all__ = ["CurveSmoother", "around"]
+__all__ = ["CurveSmoother", "around", "repeated"]
 
 STEP = 1e-30  # of a complex-step derivative
 
@@ -56,7 +56,7 @@ def _roughness(x, m):
 def _periodic_roughness(x, m, period):
     """The same of the periodic spline: there are as many γ as values."""
     n = len(x)
-    places = _repeated(x, m - 1, m, period)
+    places = repeated(x, m - 1, m, period)
     Q = (_differences(places[m - 1 :], m) @ around(n, 0, m)).T
 
     def basis(at):
@@ -65,7 +65,7 @@ def _periodic_roughness(x, m, period):
     return Q, _between(basis, np.r_[x, x[0] + period], m)
 
 
-def _repeated(x, before, after, period):
+def repeated(x: np.ndarray, before: int, after: int, period: float) -> np.ndarray:
     """Places of a period with some of those before and after it."""
     k = np.arange(-before, len(x) + after)
     return x[k % len(x)] + period * (k // len(x))
@@ -111,7 +111,7 @@ class CurveSmoother:
     def differences(self) -> float:
         """The largest factor of a value in an m-th divided difference."""
         x, m, period = self.places, self.m, self.samples.period
-        far = x if period is None else _repeated(x, 0, m, period)
+        far = x if period is None else repeated(x, 0, m, period)
         return np.abs((self._Q @ diags_array(1 / (far[m:] - far[:-m]))).data).max()
 
     @cached_property

@@ -18,9 +18,11 @@ class MarkovChain:
     ----------
     links : array of shape (N - 1, r, 2m)
         The equations L of neighbours, r ≥ m for each link; all of them determine the states.
+    closed : bool, default=False
+        Whether the last state is the first one.
     """
 
-    def __init__(self, links: np.ndarray) -> None:
+    def __init__(self, links: np.ndarray, closed: bool = False) -> None:
         self.m = links.shape[2] // 2
         self._levels = []
         while len(links) > 1:
@@ -28,7 +30,14 @@ class MarkovChain:
             middle, outer = self._eliminate(links[: 2 * n_pairs : 2], links[1 : 2 * n_pairs : 2])
             self._levels.append(middle)
             links = _stacked(outer, links[2 * n_pairs :])
-        self._top = np.linalg.inv(_triangular(links[:1])[0])
+        self._top = self._ends(links[:1], closed)
+
+    def _ends(self, link, closed):
+        """The two ends (2m, r) as functions of normal numbers."""
+        if not closed:
+            return np.linalg.inv(_triangular(link)[0])
+        end = np.linalg.inv(_triangular(link[:, :, : self.m] + link[:, :, self.m :])[0])
+        return np.vstack([end, end])
 
     def _eliminate(self, left, right):
         """The states between links as functions of their neighbours, and what links these then."""
@@ -43,7 +52,7 @@ class MarkovChain:
     @property
     def n_numbers(self) -> int:
         """How many normal numbers there are."""
-        return self.m * (2 + sum(len(noise) for _, noise in self._levels))
+        return self._top.shape[1] + self.m * sum(len(noise) for _, noise in self._levels)
 
     def rows(self, link: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Functions of neighbours as functions of normal numbers.
@@ -71,8 +80,9 @@ class MarkovChain:
             columns.append(start + m * parent[:, None] + np.arange(m))
             entries.append(_times(middle, noise[parent]))
             link, start = link // 2, start + m * len(noise)
-        columns.append(np.broadcast_to(start + np.arange(2 * m), factors.shape))
-        entries.append(factors @ self._top)
+        top = factors @ self._top
+        columns.append(np.broadcast_to(start + np.arange(top.shape[1]), top.shape))
+        entries.append(top)
         return np.concatenate(columns, axis=1), np.concatenate(entries, axis=1)
 
 

@@ -11,7 +11,7 @@ from scipy.sparse.linalg import splu
 
 from .curve_posterior import CurvePosterior
 from .curve_samples import CurveSamples, Moments
-from .curve_smoother import CurveSmoother
+from .curve_smoother import CurveSmoother, around, repeated
 from .smoothing_choice import choose_smoothing, rounding
 
 __all__ = ["SplineColumns", "fit_curve"]
@@ -22,10 +22,14 @@ FEWER = 4  # ... which are of so many samples on average, at least
 SLACK = 1e-2  # of the residuals in equations of least squares: some least singular value
 
 
-def _interpolating_curve(x, y, degree):
+def _interpolating_curve(x, y, degree, period):
     """The spline through all points, not-a-knot at the ends; a constant through one."""
     if len(x) == 1:
         return BSpline(np.array([x[0] - 1, x[0] + 1]), y, 0)
+    if period is not None:
+        x, y = np.append(x, x[0] + period), np.vstack([y, y[:1]])
+        found = make_interp_spline(x, y, degree, bc_type="periodic")
+        return BSpline(found.t, found.c, degree, extrapolate="periodic")
     return make_interp_spline(x, y, min(degree, len(x) - 1))
 
 
@@ -141,29 +145,32 @@ def fit_curve(
     degree: int,
     smoothing: float | None,
     noise: float | list[float] = 0.0,
+    period: float | None = None,
 ) -> tuple["BSpline | SplineColumns", np.ndarray, np.ndarray, list[CurvePosterior | None]]:
     """The B-spline of one feature, with λ, degrees of freedom and posterior of each output.
 
     `noise` is the least variance of the noise of each output, for the choice of λ. An output has
-    no posterior where nothing tells its noise.
+    no posterior where nothing tells its noise. Places of a curve with a period lie within one.
     """
     x, m = X[:, 0], (degree + 1) // 2
-    if smoothing != 0 and len(x) > m:
+    n_free = m if period is None else 1
+    if smoothing != 0 and len(x) > n_free:
         x, y, weight = _merge_bursts(x, y, weight, m)
-        if len(x) > m:
-            return _smoothing_curve(x, y, weight, m, smoothing, noise)
+        if len(x) > n_free:
+            return _smoothing_curve(x, y, weight, m, smoothing, noise, period)
     chosen, dof = np.full(y.shape[1], smoothing or 0.0), np.full(y.shape[1], float(len(x)))
     degree = degree if smoothing == 0 else len(x) - 1
-    return _interpolating_curve(x, y, degree), chosen, dof, [None] * y.shape[1]
+    return _interpolating_curve(x, y, degree, period), chosen, dof, [None] * y.shape[1]
 
 
-def _smoothing_curve(x, y, weight, m, smoothing, noise):
-    """The natural splines of degree 2m - 1, their λ, degrees of freedom and posteriors."""
+def _smoothing_curve(x, y, weight, m, smoothing, noise, period):
+    """The natural or periodic splines of degree 2m - 1, their λ, dof and posteriors."""
     unit, n_outputs = (x[0] + np.ptp(x) / 2, np.ptp(x) / 2), y.shape[1]
-    straight = np.polynomial.legendre.legvander((x - unit[0]) / unit[1], m - 1)
+    n_free = m if period is None else 1
+    straight = np.polynomial.legendre.legvander((x - unit[0]) / unit[1], n_free - 1)
     ends = lstsq(straight, y)[0]
     bent = y - straight @ ends  # rounding counts from what there is to smooth
-    curve = _Curve(CurveSamples(x, bent, weight, len(x), np.zeros(n_outputs)), m)
+    curve = _Curve(CurveSamples(x, bent, weight, len(x), np.zeros(n_outputs), period), m)
     chosen, dof, parts, posteriors = np.empty(n_outputs), np.empty(n_outputs), {}, []
     for i, least in enumerate(np.broadcast_to(noise, n_outputs)):
         floor = rounding(y[:, i], weight)
@@ -185,7 +192,11 @@ def _together(parts, powers, unit, m):
     found = []
     for smoother, outputs in parts.items():
         numbers, fitted, gamma = (list(column) for column in zip(*outputs))
-        spline = _natural_curve(smoother.places, np.transpose(fitted), np.transpose(gamma), m)
+        period, values = smoother.samples.period, (np.transpose(fitted), np.transpose(gamma))
+        if period is None:
+            spline = _natural_curve(smoother.places, *values, m)
+        else:
+            spline = _periodic_curve(smoother.places, *values, m, period)
         products = _polar_forms((spline.t - unit[0]) / unit[1], 2 * m - 1, len(powers))
         spline.c += products @ powers[:, numbers]
         found.append((numbers, spline))
@@ -210,12 +221,28 @@ def _natural_curve(x, fitted, gamma, m):
     knots = np.r_[[x[0] - beyond] * 2 * m, x, [x[-1] + beyond] * 2 * m]
     none = np.zeros((m, fitted.shape[1]))
     rough = np.vstack([none, gamma / factorial(m - 1), none])
-    size = np.abs(rough).max() / (np.abs(fitted).max() or 1.0) or np.ptp(x) ** -m
     values, slopes = BSpline.design_matrix(x, knots, 2 * m - 1), _derivative(knots, m)
+    c = _followed(values, fitted, slopes, rough, np.ptp(x) ** -m)
+    return NaturalSpline(knots, c, 2 * m - 1)
+
+
+def _periodic_curve(x, fitted, gamma, m, period):
+    """The same of a curve that repeats."""
+    degree, n = 2 * m - 1, len(x)
+    knots, every = repeated(x, degree, degree + 1, period), around(n, degree, 0)
+    values = BSpline.design_matrix(x, knots, degree) @ every
+    slopes = _derivative(knots, m)[degree - m :] @ every
+    c = _followed(values, fitted, slopes, gamma / factorial(m - 1), period**-m)
+    return BSpline(knots, every @ c, degree, extrapolate="periodic")
+
+
+def _followed(values, fitted, slopes, rough, least):
+    """Coefficients of which the values and the coefficients of the m-th derivative are known."""
+    size = np.abs(rough).max() / (np.abs(fitted).max() or 1.0) or least
     A = vstack([values, slopes / size], format="csc")
     equations = block_array([[SLACK * eye_array(A.shape[0]), A], [A.T, None]], format="csc")
     known = np.vstack([fitted, rough / size, np.zeros((A.shape[1], fitted.shape[1]))])
-    return NaturalSpline(knots, splu(equations).solve(known)[A.shape[0] :], 2 * m - 1)
+    return splu(equations).solve(known)[A.shape[0] :]
 
 
 def _derivative(knots, m):

@@ -37,6 +37,10 @@ class SurfacePosterior:
     def __init__(self, modes: SurfaceModes, smoothing: float, variance: float) -> None:
         self.modes, self.smoothing, self.variance = modes, smoothing, variance
 
+    def of_variance(self, variance: float) -> "SurfacePosterior":
+        """The same with another variance of the noise."""
+        return SurfacePosterior(self.modes, self.smoothing, variance)
+
     def __deepcopy__(self, memo: dict) -> "SurfacePosterior":
         return self  # nothing in it changes
 
