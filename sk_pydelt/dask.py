@@ -36,6 +36,7 @@ __all__ = [
     "differentiate",
     "directional_derivative",
     "divergence",
+    "expectation",
     "gradient",
     "hessian",
     "jacobian",
@@ -188,6 +189,19 @@ def biharmonic(model: BaseEstimator, X: Any) -> da.Array:
 def derivatives(model: BaseEstimator, X: Any, orders: Sequence[calculus.Order]) -> list[da.Array]:
     """Several mixed partials from one pass, each (n,) or (n, m); see `sk_pydelt.derivatives`."""
     return list(_lazily(calculus.derivatives, model, X, orders=orders))
+
+
+def expectation(
+    model: BaseEstimator,
+    X: Any,
+    order: calculus.Order = 0,
+    *,
+    noise: bool = True,
+    return_std: bool = False,
+) -> Lazy:
+    """Mean of y of a transformed target, (n,) or (n, m); see `sk_pydelt.expectation`."""
+    options = {"order": order, "noise": noise, "return_std": return_std}
+    return _lazily(calculus.expectation, model, X, **options)
 
 
 def _predict(model, X, return_std=False):

@@ -52,6 +52,7 @@ OPERATORS = {
     **{name: {} for name in ("gradient", "jacobian", "hessian", "biharmonic")},
     "directional_derivative": {"direction": [1.0, 2.0], "order": 2},
     "derivatives": {"orders": [(1, 0), (0, 2)]},
+    "expectation": {"order": (1, 0)},
 }
 WITH_STD = ["gradient", "jacobian", "hessian"]
 
@@ -96,7 +97,7 @@ def same_of_both(name, model, **options):
 
 def test_every_operator_of_rows_is_there():
     of_rows = {n for n in calculus.__all__ if "X" in _parameters(getattr(calculus, n))}
-    alone = {"average_marginal_effects"}  # of all rows together
+    alone = {"average_marginal_effects", "sample"}  # of all rows together
     assert of_rows - alone == set(OPERATORS) == {n for n in OPERATORS if n in lazy.__all__}
 
 
