@@ -1,7 +1,8 @@
-"""Every estimator, derivative and file format once, beside closed forms: `python tests/smoke.py`.
+"""Every estimator, derivative, Display and file format once: `python tests/smoke.py`.
 
-Needs what the package itself needs, and nothing of the other tests; the TensorFlow backend takes
-part where it is installed. `.ci/run` runs it with the lowest versions that are declared.
+Results stand beside closed forms. Needs what the package itself needs, and nothing of the other
+tests; the TensorFlow backend and the Displays take part where TensorFlow and matplotlib are
+installed. `.ci/run` runs it with the lowest versions that are declared.
 """
 
 import io
@@ -29,6 +30,7 @@ from sk_pydelt import (
     differentiate,
 )
 from sk_pydelt.interpolation import NeuralNetworkInterpolator as CurveNet
+from sk_pydelt.multivariate import MultivariateDerivatives
 
 T = np.linspace(0, 3, 40)[:, None]
 PLANE = np.random.default_rng(0).uniform(0, 1, (60, 2))
@@ -129,6 +131,34 @@ def check_known_slopes():
     near(net.fit(t, np.sin(t).ravel(), dy=np.cos(t)).differentiate()(t), np.cos(t).ravel(), 0.01)
 
 
+def check_displays():
+    """Each Display once, and its lines beside closed forms, where there is matplotlib."""
+    if not find_spec("matplotlib"):
+        return
+    import matplotlib
+
+    matplotlib.use("agg")
+    from sk_pydelt import display
+
+    spline = SplineInterpolator().fit(T, np.sin(T).ravel())
+    drawn = display.DerivativeDisplay.from_estimator(spline, T, np.sin(T).ravel())
+    t, slope = drawn.lines_[1][0].get_data()
+    near(slope[40:-40], np.cos(t[40:-40]), 0.05)
+    field = SplineInterpolator().fit(PLANE, FLOW)
+    assert display.VectorFieldDisplay.from_estimator(field, PLANE).figure_ is not None
+    effects = display.MarginalEffectsDisplay.from_estimator(field, PLANE)
+    assert len(effects.bars_) == 2
+    net = NeuralNetworkInterpolator((10,), epochs=20, random_state=0).fit(T, np.sin(T).ravel())
+    assert display.LossCurveDisplay.from_estimator(net).ax_ is not None
+
+
+def check_lines_for_newcomers():
+    """One line for a derivative, and pydelt's class for several features."""
+    near(sk_pydelt.estimate_derivative(T[:, 0], np.sin(T[:, 0]))[8:-8], np.cos(T[8:-8, 0]), 0.05)
+    fields = MultivariateDerivatives(smoothing=0.0).fit(PLANE, PLANE[:, 0] * PLANE[:, 1])
+    near(fields.gradient()(PLANE), PLANE[:, ::-1], 1e-6)
+
+
 def main() -> None:
     warnings.simplefilter("ignore")  # of other versions than those of the tests
     for name, model in estimators():
@@ -141,6 +171,8 @@ def main() -> None:
             check_operators(model)
         print(name, flush=True)
     check_known_slopes()
+    check_displays()
+    check_lines_for_newcomers()
     assert isinstance(CurveNet("pytorch", [8], 5, 0.1).fit(T[:, 0], T[:, 0]).predict(1.0), float)
     check_estimator(SplineInterpolator())
     print("all of it works")

@@ -68,7 +68,8 @@ def _pins(file):
 
 
 def test_the_lowest_versions_are_those_declared():
-    declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["tensorflow"]
+    extras = PROJECT["optional-dependencies"]
+    declared = PROJECT["dependencies"] + extras["tensorflow"] + extras["plot"]
     pins = _pins("constraints-lowest.txt")
     assert pins.keys() == _names(declared)
     for requirement in declared:
