@@ -5,6 +5,7 @@ from sklearn.neural_network import MLPRegressor
 from ..jets import perceptron
 from ..jets.activations import ACTIVATIONS
 from ..jets.elementary import exp
+from ..jets.namespace import alike
 from ..jets.perceptron import Dense
 from .arrays import any_array
 from .registry import predicts_1d, propagate, warn_once
@@ -24,7 +25,8 @@ def _(step: MLPRegressor, jet):
             "A net of ReLUs is piecewise linear: its derivatives of order 2 and above are zero "
             "almost everywhere. Fit MLPRegressor with activation='tanh' or 'logistic'.",
         )
-    layers = [Dense(weights.T, bias) for weights, bias in zip(step.coefs_, step.intercepts_)]
+    pairs = zip(step.coefs_, step.intercepts_)
+    layers = [Dense(alike(W.T, jet.value), alike(b, jet.value)) for W, b in pairs]
     jet = perceptron.propagate(layers, name, jet)
     return exp(jet) if step.out_activation_ == "exp" else jet
 

@@ -37,8 +37,8 @@ def _step(x):
 
 def _tanh(z: Jet) -> Jet:
     def rate(parts, k):  # 1 - y²
-        part = square_part(parts[0], k, z.n_variables, scale=-1)
-        return part + 1 if k == 0 else part
+        part = square_part(parts[0], k, z.n_variables, scale=-1 if k else 1)
+        return part if k else 1 - part
 
     return solve(z, [namespace(z.value).tanh(z.value)], [rate])[0]
 

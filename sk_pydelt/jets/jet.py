@@ -5,6 +5,8 @@ from math import factorial, prod
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from .namespace import alike, namespace
 from .parts import (
     add_homogeneous,
@@ -48,7 +50,7 @@ def solve(z: "Jet", values: list, rates: list[Callable]) -> list["Jet"]:
             derivative.append(rate(found, k - 1))
         for parts, derivative in zip(found, derivatives):
             total = None
-            for j in range(1, min(k, z.degree) + 1):
+            for j in range(min(k, z.degree), 0, -1):  # j = k first, of factor one
                 factors = z.parts[j], derivative[k - j]
                 total = add_homogeneous(total, j / k, *factors, j, k - j, z.n_variables)
             parts.append(total)
@@ -61,6 +63,23 @@ def _keep_axis(index, size):
         return index
     start = range(size)[index]
     return slice(start, start + 1)
+
+
+def _is_of_columns(factor):
+    """Whether a factor is the same for all rows: a number, or one for each column."""
+    return getattr(factor, "ndim", 0) < 2
+
+
+def _each_row(part, function):
+    """A function of rows, computed once where all rows of a part are views of the same."""
+    if part.shape[1] < 2 or _row_stride(part):
+        return function(part)
+    one = function(part[:, :1, :])
+    return namespace(part).broadcast_to(one, (one.shape[0], part.shape[1], one.shape[2]))
+
+
+def _row_stride(part):
+    return part.strides[1] if type(part) is np.ndarray else part.stride(1)
 
 
 def _one_shape(parts):
@@ -232,6 +251,8 @@ class Jet:
     def __mul__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
             factor = alike(other, self.parts[0])
+            if _is_of_columns(other):
+                return self.map_parts(lambda part: _each_row(part, lambda rows: rows * factor))
             return self.map_parts(lambda part: part * factor)
         self._require_same_kind(other)
         top = min(self.degree + other.degree, self.order)
@@ -243,11 +264,20 @@ class Jet:
     def __matmul__(self, matrix: Any) -> "Jet":
         """Each row times a constant matrix of shape (m, p)."""
         matrix = alike(matrix, self.parts[0])
-        return self.map_parts(lambda part: part @ matrix)
+        return self.map_parts(lambda part: _each_row(part, lambda rows: rows @ matrix))
+
+    def affine(self, matrix: Any, shift: Any) -> "Jet":
+        """Each row times a matrix (m, p) of the jet's own kind of array, plus a shift (p,)."""
+        xp, value = namespace(self.value), self.value
+        moved = xp.addmm(shift, value, matrix) if hasattr(xp, "addmm") else value @ matrix + shift
+        rest = (_each_row(part, lambda rows: rows @ matrix) for part in self.parts[1:])
+        return self._with([moved[None, ...], *rest])
 
     def __truediv__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
             divisor = alike(other, self.parts[0])
+            if _is_of_columns(other):
+                return self.map_parts(lambda part: _each_row(part, lambda rows: rows / divisor))
             return self.map_parts(lambda part: part / divisor)
         self._require_same_kind(other)
         xp = namespace(self.value)

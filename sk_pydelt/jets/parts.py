@@ -70,7 +70,10 @@ def _successors(n_variables, degree):
 def _add_product(total, scale, a, b):
     """total + scale * a * b, in one pass over memory where the library offers it."""
     if total is None:
-        return a * b if scale == 1 else scale * a * b
+        total = a * b
+        if scale != 1:
+            total *= scale
+        return total
     if hasattr(total, "addcmul_"):
         add = total.addcmul if is_exporting() else total.addcmul_
         return add(a, b, value=scale)

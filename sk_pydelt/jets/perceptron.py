@@ -15,6 +15,7 @@ from .jacobian import DenseJacobian, Jacobian, LayeredJacobian
 from .jet import Jet
 from .namespace import namespace
 from .parts import multi_indices, product_adjoint
+from .reverse import is_shorter, propagate_in_reverse
 
 __all__ = [
     "Dense",
@@ -36,6 +37,8 @@ class Dense(NamedTuple):
 
 def propagate(layers: Sequence[Dense], activation: str, jet: Jet) -> Jet:
     """Pass a jet through dense layers with one activation between them; values are order 0."""
+    if len(layers) > 1 and is_shorter(jet, layers[-1].weight.shape[0]):
+        return propagate_in_reverse(layers, ACTIVATIONS[activation], jet)
     for _, sums in _passes(layers, activation, jet):
         jet = sums
     return jet
@@ -46,7 +49,7 @@ def _passes(layers, activation, jet):
     taylor = ACTIVATIONS[activation].taylor
     for k, (weight, bias) in enumerate(layers):
         jet = taylor(jet) if k else jet
-        sums = jet @ weight.T + bias
+        sums = jet.affine(weight.T, bias)
         yield jet, sums
         jet = sums
 

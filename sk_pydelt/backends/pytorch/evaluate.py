@@ -56,7 +56,10 @@ def propagate_tensors(net: SkorchNet, jet: Jet) -> Jet:
 
 def _tensor(array, module):
     parameter = next(module.parameters())
-    return torch.tensor(array, dtype=parameter.dtype, device=parameter.device)
+    kind = {"dtype": parameter.dtype, "device": parameter.device}
+    if array.ndim == 3 and array.shape[1] > 1 and not array.strides[1]:  # all rows are one
+        return torch.tensor(array[:, :1], **kind).expand(array.shape)
+    return torch.tensor(array, **kind)
 
 
 def _array(tensor):
