@@ -2,14 +2,14 @@
 
     python benchmarks/gpu.py [--rounds 7] [--device cuda]
 
-Values, first and fourth derivatives of a 64-64 tanh net at 1,000,000 places; Jacobians and Hessians
-of a 128-128 tanh net of ten features at 200,000; an epoch of mini-batches of 1024. Once with arrays
-of NumPy, which go to the card and back on either side, and once with tensors that are there and stay
-there. Bare torch is the module itself on scaled places, `torch.autograd.grad` of the sum, nested for
-higher orders, and `torch.func.vmap(torch.func.hessian)`.
+Values, first and fourth derivatives of a 64-64 tanh net at 1,000,000 places; Jacobians and
+Hessians of a 128-128 tanh net of ten features at 200,000; an epoch of mini-batches of 1024. Once
+with arrays of NumPy, which go to the card and back on either side, and once with tensors that are
+there and stay there. Bare torch is the module itself on scaled places, `torch.autograd.grad` of the
+sum, nested for higher orders, and `torch.func.vmap(torch.func.hessian)`.
 
-Where torch finds no GPU it says so, and compares on the processor, at a fiftieth of the places: those
-ratios are not what the targets are of.
+Where torch finds no GPU it says so, and compares on the processor, at a fiftieth of the places:
+those ratios are not what the targets are of.
 
 Times are medians over rounds in which everything takes its turn; "apart" is the largest difference
 of the results over their largest value.
@@ -43,9 +43,8 @@ class Bare:
 
     def __init__(self, net):
         self.module = net.net_.module_
-        self.shift, self.scale = (
-            torch.tensor(v) for v in (net.x_scaler_.min_, net.x_scaler_.scale_)
-        )
+        scaler = net.x_scaler_
+        self.shift, self.scale = torch.tensor(scaler.min_), torch.tensor(scaler.scale_)
         self.unit, self.mean = float(net.y_scaler_.scale_[0]), float(net.y_scaler_.mean_[0])
 
     def scaled(self, x):
@@ -153,9 +152,8 @@ def batches(n, device, rounds):
 
     def fit(epochs):
         options = {"batch_size": BATCH, "random_state": 0, "device": device}
-        return timed(
-            lambda: NeuralNetworkInterpolator((64, 64), epochs=epochs, **options).fit(X, y)
-        )
+        net = NeuralNetworkInterpolator((64, 64), epochs=epochs, **options)
+        return timed(lambda: net.fit(X, y))
 
     def loop(epochs):
         return timed(lambda: bare_loop(X, y, epochs, device))
@@ -193,8 +191,8 @@ def main():
         print(torch.cuda.get_device_name(device), f"torch {torch.__version__}")
     else:
         print(
-            f"No GPU: ratios on the processor, {torch.get_num_threads()} threads, at a {share}th of "
-            "the places. The targets are of a GPU."
+            f"No GPU: ratios on the processor, {torch.get_num_threads()} threads, at a {share}th "
+            "of the places. The targets are of a GPU."
         )
     print(f"{'':44}{'ours, ms':>10}{'bare, ms':>10}{'ratio':>8}{'target':>8}{'apart':>9}")
     for table, (n, d, hidden) in ((curve, CURVE), (field, FIELD)):

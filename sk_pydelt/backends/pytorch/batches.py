@@ -104,9 +104,8 @@ class Batches:
         order = torch.arange(n)
         if self.generator is not None:
             order = torch.randperm(n, generator=self.generator.on("cpu"))
-        *chunks, last = order.split(self.batch_size)
+        *chunks, last = order.to(self.rows.X.device).split(self.batch_size)
         if len(last) < self.min_rows:
             last = torch.cat([chunks.pop(), last])
         for rows in (*chunks, last):
-            rows = rows.to(self.rows.X.device)
             yield self.rows.take(rows)
