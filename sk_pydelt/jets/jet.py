@@ -19,6 +19,8 @@ from .parts import (
 
 __all__ = ["Jet", "solve"]
 
+MANY_ROWS = 64  # from here on it costs less to compute one row and to show it as all
+
 
 def solve(z: "Jet", values: list, rates: list[Callable]) -> list["Jet"]:
     r"""Jets of functions of `z` from the differential equations that they satisfy.
@@ -72,7 +74,7 @@ def _is_of_columns(factor):
 
 def _each_row(part, function):
     """A function of rows, computed once where all rows of a part are views of the same."""
-    if part.shape[1] < 2 or _row_stride(part):
+    if part.shape[1] < MANY_ROWS or _row_stride(part):
         return function(part)
     one = function(part[:, :1, :])
     return namespace(part).broadcast_to(one, (one.shape[0], part.shape[1], one.shape[2]))

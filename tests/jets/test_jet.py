@@ -397,3 +397,23 @@ def test_lines_through_rows():
     assert_allclose(jet.value, X)
     assert_allclose(jet.partial((0, 1, 0)), V[:, 1])
     assert Jet.along(X).order == 0
+
+
+def test_lines_that_are_the_same_for_many_rows_are_computed_once(array):
+    rng = np.random.default_rng(0)
+    X, W, v = (array(rng.uniform(1, 2, shape)) for shape in ((100, 2), (2, 3), (2,)))
+    line = Jet.variables(X, 3)
+    dense = line.map_parts(lambda part: part + 0)
+    for function in (
+        lambda z: z @ W,
+        lambda z: z.affine(W, W[0]),
+        lambda z: z * v - v,
+        lambda z: z / v,
+        lambda z: 2 * z,
+    ):
+        found = function(line)
+        assert_same_jet(found, function(dense))
+        shown = found.parts[1]
+        assert (shown.strides if hasattr(shown, "strides") else shown.stride())[1] == 0
+    assert_same_jet(line * X, dense * X)
+    assert_same_jet(line / X, dense / X)

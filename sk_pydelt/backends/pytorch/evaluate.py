@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ...jets import Jet
+from ...jets.jet import MANY_ROWS
 from .skorch_net import SkorchNet
 from .threads import multiplications, one_thread
 
@@ -57,7 +58,7 @@ def propagate_tensors(net: SkorchNet, jet: Jet) -> Jet:
 def _tensor(array, module):
     parameter = next(module.parameters())
     kind = {"dtype": parameter.dtype, "device": parameter.device}
-    if array.ndim == 3 and array.shape[1] > 1 and not array.strides[1]:  # all rows are one
+    if array.ndim == 3 and array.shape[1] >= MANY_ROWS and not array.strides[1]:  # all alike
         return torch.tensor(array[:, :1], **kind).expand(array.shape)
     return torch.tensor(array, **kind)
 

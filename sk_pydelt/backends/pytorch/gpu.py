@@ -15,11 +15,10 @@ MOST_ROWS = 2**20  # enough for every multiprocessor, whatever the memory
 
 def home(net: SkorchNet) -> Home | None:
     """The GPU of a net, and how rows are brought there; None is the processor."""
-    parameters = list(net.module_.parameters())
-    device = parameters[0].device
+    device = next(net.module_.parameters()).device
     if device.type == "cpu":
         return None
-    columns = sum(parameter.shape[0] for parameter in parameters if parameter.ndim)
+    columns = sum(part.shape[0] for part in net.module_.parameters() if part.ndim)
     return Home(partial(torch.as_tensor, device=device), partial(_rows, device, columns))
 
 
