@@ -54,8 +54,10 @@ class PyTorchBackend(Backend):
 
     def home(self, net: "SkorchNet") -> Home | None:
         """The GPU that the net is on; None is the processor."""
-        with _torch():
-            from .gpu import home
+        device = next(net.module_.parameters()).device
+        if device.type == "cpu":
+            return None
+        from .gpu import home
 
         return home(net)
 

@@ -13,11 +13,9 @@ SHARE = 0.25  # of the free memory, for all that passes through the net at a tim
 MOST_ROWS = 2**20  # enough for every multiprocessor, whatever the memory
 
 
-def home(net: SkorchNet) -> Home | None:
-    """The GPU of a net, and how rows are brought there; None is the processor."""
+def home(net: SkorchNet) -> Home:
+    """The GPU of a net, and how rows are brought there."""
     device = next(net.module_.parameters()).device
-    if device.type == "cpu":
-        return None
     columns = sum(part.shape[0] for part in net.module_.parameters() if part.ndim)
     return Home(partial(torch.as_tensor, device=device), partial(_rows, device, columns))
 

@@ -12,7 +12,7 @@ from small_nets import small
 import sk_pydelt
 from sk_pydelt.backends import registry
 from sk_pydelt.backends.pytorch import PyTorchBackend
-from sk_pydelt.backends.pytorch.gpu import home, rows_of
+from sk_pydelt.backends.pytorch.gpu import rows_of
 from sk_pydelt.jets.blocks import Home
 
 X = np.random.default_rng(0).uniform(0.5, 2, (20, 2))
@@ -73,7 +73,7 @@ def test_a_scaler_without_a_rule_keeps_rows_on_the_processor():
 
 
 def test_rows_on_a_gpu_are_many():
-    assert home(small().fit(X, Y).net_) is None
+    assert PyTorchBackend().home(small().fit(X, Y).net_) is None
     columns, terms = 2 * (64 + 64 + 1), 5
     assert 2**17 < rows_of(16 * 2**30, columns * terms) <= 2**20
     assert rows_of(10, columns) == 1
