@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing
 
 from .calculus import Derivative
 from .checks import described, unmasked
+from .tensors import is_tensor
 
 __all__ = ["CurveDerivative", "check_curve", "column", "like"]
 
@@ -22,7 +23,9 @@ def ndim(X: Any) -> int:
 def column(X: Any) -> Any:
     """The places along a curve, or a single one, as a column; 2-D X as it is."""
     X = unmasked(X)
-    return X if ndim(X) >= 2 else np.asarray(X).reshape(-1, 1)
+    if ndim(X) >= 2:
+        return X
+    return (X if is_tensor(X) else np.asarray(X)).reshape(-1, 1)
 
 
 def check_curve(X: Any, model: BaseEstimator) -> None:
@@ -40,7 +43,7 @@ def like(X: Any, values: np.ndarray) -> Any:
     """The values as they are for an array X; for a number its one value, out of the array."""
     if ndim(X) or len(values) != 1:
         return values
-    return values[0] if values.ndim > 1 else float(values[0])
+    return values[0] if values.ndim > 1 or is_tensor(values) else float(values[0])
 
 
 class CurveDerivative:

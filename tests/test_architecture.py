@@ -81,7 +81,7 @@ MAY_IMPORT = {
     "spline_shape": "base calculus* state",
     "spline": f"{ESTIMATOR} components probabilistic scaling spline_fit spline_shape",
     "pydelt_names": "",
-    "curves": "calculus* checks",
+    "curves": "calculus* checks tensors",
     "labels": "",
     "display*": "calculus* checks display* labels",
     "measured": "checks labels",

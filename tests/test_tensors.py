@@ -28,7 +28,12 @@ from small_nets import small
 from torch_modules import plain
 
 import sk_pydelt
-from sk_pydelt import BayesianNeuralNetworkInterpolator, SplineInterpolator, differentiate
+from sk_pydelt import (
+    BayesianNeuralNetworkInterpolator,
+    SplineInterpolator,
+    differentiate,
+    interpolation,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.5, 2, (40, 2))
@@ -251,6 +256,19 @@ def test_what_remains_of_numpy():
     slopes = small().fit(X, Y).differentiate().set_output(transform="pandas")
     with pytest.raises(TypeError, match="A frame computes in NumPy, where autograd"):
         slopes(tensor(requires_grad=True))
+
+
+def test_curves_and_numbers():
+    t = torch.linspace(0, 3, 30, dtype=torch.float64)
+    defaults = {"hidden_layers": (6,), "epochs": 12, "random_state": 0}
+    model = interpolation.NeuralNetworkInterpolator(**defaults).fit(t, t.sin())
+    slope = model.differentiate(1)
+    assert torch.autograd.gradcheck(slope, (t[:4].clone().requires_grad_(),))
+    assert_like_arrays(model.predict(t[:4]), model.predict(t[:4].numpy()))
+    place = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(slope, (place,))
+    assert slope(place).shape == ()
+    assert slope(place).item() == slope(1.0)
 
 
 DISPATCH = """
