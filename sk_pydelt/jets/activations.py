@@ -37,8 +37,9 @@ def _step(x):
 
 def _tanh(z: Jet) -> Jet:
     def rate(parts, k):  # 1 - y²
-        part = square_part(parts[0], k, z.n_variables, scale=-1 if k else 1)
-        return part if k else 1 - part
+        if k == 0:
+            return 1 - square_part(parts[0], 0, z.n_variables)
+        return -2, square_part(parts[0], k, z.n_variables, scale=0.5)
 
     return solve(z, [namespace(z.value).tanh(z.value)], [rate])[0]
 

@@ -5,11 +5,10 @@ from math import factorial, prod
 from numbers import Integral
 from typing import Any
 
-import numpy as np
-
 from .namespace import alike, namespace
 from .parts import (
     add_homogeneous,
+    each_row,
     multi_indices,
     positions,
     product_part,
@@ -18,8 +17,6 @@ from .parts import (
 )
 
 __all__ = ["Jet", "solve"]
-
-MANY_ROWS = 64  # from here on it costs less to compute one row and to show it as all
 
 
 def solve(z: "Jet", values: list, rates: list[Callable]) -> list["Jet"]:
@@ -39,7 +36,7 @@ def solve(z: "Jet", values: list, rates: list[Callable]) -> list["Jet"]:
         The functions' values at the value of `z`.
     rates : list of callables ``rate(parts, k)``
         The part of degree k of each function's derivative, given the list of the
-        functions' parts known so far (to degree k at least).
+        functions' parts known so far (to degree k at least); or a number and what it multiplies.
 
     Returns
     -------
@@ -49,12 +46,14 @@ def solve(z: "Jet", values: list, rates: list[Callable]) -> list["Jet"]:
     derivatives: list[list] = [[] for _ in values]
     for k in range(1, z.order + 1 if z.degree else 1):
         for derivative, rate in zip(derivatives, rates):
-            derivative.append(rate(found, k - 1))
+            part = rate(found, k - 1)
+            derivative.append(part if isinstance(part, tuple) else (1, part))
         for parts, derivative in zip(found, derivatives):
             total = None
             for j in range(min(k, z.degree), 0, -1):  # j = k first, of factor one
-                factors = z.parts[j], derivative[k - j]
-                total = add_homogeneous(total, j / k, *factors, j, k - j, z.n_variables)
+                times, part = derivative[k - j]
+                factors = z.parts[j], part
+                total = add_homogeneous(total, times * j / k, *factors, j, k - j, z.n_variables)
             parts.append(total)
     return [Jet(parts, z.order, z.n_variables) for parts in found]
 
@@ -70,18 +69,6 @@ def _keep_axis(index, size):
 def _is_of_columns(factor):
     """Whether a factor is the same for all rows: a number, or one for each column."""
     return getattr(factor, "ndim", 0) < 2
-
-
-def _each_row(part, function):
-    """A function of rows, computed once where all rows of a part are views of the same."""
-    if part.shape[1] < MANY_ROWS or _row_stride(part):
-        return function(part)
-    one = function(part[:, :1, :])
-    return namespace(part).broadcast_to(one, (one.shape[0], part.shape[1], one.shape[2]))
-
-
-def _row_stride(part):
-    return part.strides[1] if type(part) is np.ndarray else part.stride(1)
 
 
 def _one_shape(parts):
@@ -254,7 +241,7 @@ class Jet:
         if not isinstance(other, Jet):
             factor = alike(other, self.parts[0])
             if _is_of_columns(other):
-                return self.map_parts(lambda part: _each_row(part, lambda rows: rows * factor))
+                return self.map_parts(lambda part: each_row(part, lambda rows: rows * factor))
             return self.map_parts(lambda part: part * factor)
         self._require_same_kind(other)
         top = min(self.degree + other.degree, self.order)
@@ -266,20 +253,20 @@ class Jet:
     def __matmul__(self, matrix: Any) -> "Jet":
         """Each row times a constant matrix of shape (m, p)."""
         matrix = alike(matrix, self.parts[0])
-        return self.map_parts(lambda part: _each_row(part, lambda rows: rows @ matrix))
+        return self.map_parts(lambda part: each_row(part, lambda rows: rows @ matrix))
 
     def affine(self, matrix: Any, shift: Any) -> "Jet":
         """Each row times a matrix (m, p) of the jet's own kind of array, plus a shift (p,)."""
         xp, value = namespace(self.value), self.value
         moved = xp.addmm(shift, value, matrix) if hasattr(xp, "addmm") else value @ matrix + shift
-        rest = (_each_row(part, lambda rows: rows @ matrix) for part in self.parts[1:])
+        rest = (each_row(part, lambda rows: rows @ matrix) for part in self.parts[1:])
         return self._with([moved[None, ...], *rest])
 
     def __truediv__(self, other: Any) -> "Jet":
         if not isinstance(other, Jet):
             divisor = alike(other, self.parts[0])
             if _is_of_columns(other):
-                return self.map_parts(lambda part: _each_row(part, lambda rows: rows / divisor))
+                return self.map_parts(lambda part: each_row(part, lambda rows: rows / divisor))
             return self.map_parts(lambda part: part / divisor)
         self._require_same_kind(other)
         xp = namespace(self.value)

@@ -1,5 +1,6 @@
 """Homogeneous parts of Taylor expansions: their multi-indices, products, and adjoints of these."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from math import factorial, prod
@@ -10,7 +11,9 @@ import numpy as np
 from .namespace import is_exporting, namespace
 
 __all__ = [
+    "MANY_ROWS",
     "add_homogeneous",
+    "each_row",
     "multi_indices",
     "positions",
     "product_adjoint",
@@ -18,6 +21,8 @@ __all__ = [
     "square_part",
     "tensor_table",
 ]
+
+MANY_ROWS = 64  # from here on it costs less to compute one row and to show it as all
 
 
 @lru_cache(maxsize=256)
@@ -81,10 +86,26 @@ def _add_product(total, scale, a, b):
     return total
 
 
+def each_row(part: Any, function: Callable[[Any], Any]) -> Any:
+    """A function of the rows of a part, computed once where all of them are views of one."""
+    if not _is_one_row(part):
+        return function(part)
+    one = function(part[:, :1, :])
+    return namespace(part).broadcast_to(one, (one.shape[0], part.shape[1], one.shape[2]))
+
+
+def _is_one_row(part):
+    if part.shape[1] < MANY_ROWS:
+        return False
+    return not (part.strides[1] if type(part) is np.ndarray else part.stride(1))
+
+
 def add_homogeneous(
     total: Any, scale: float, a: Any, b: Any, left: int, right: int, n_variables: int
 ) -> Any:
     """Add scale times the product of two homogeneous parts of degrees left and right."""
+    if scale != 1 and _is_one_row(a):
+        a, scale = each_row(a, lambda row: row * scale), 1
     if n_variables == 1 or left == 0 or right == 0:
         return _add_product(total, scale, a, b)
     rows, moved = [], total is None

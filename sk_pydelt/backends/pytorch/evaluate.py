@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ...jets import Jet
-from ...jets.jet import MANY_ROWS
+from ...jets.parts import MANY_ROWS
 from .skorch_net import SkorchNet
 from .threads import multiplications, one_thread
 
