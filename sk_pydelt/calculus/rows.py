@@ -155,8 +155,9 @@ def _rows(model, X):
     source = check_places(X)
     first = entrance(model)
     apart = branches(model)  # one branch may fill in what is missing
-    missing = "allow-nan" if apart or get_tags(first).input_tags.allow_nan else True
-    options = {"dtype": np.float64, "order": "C", "ensure_all_finite": missing}
+    may_miss = apart or get_tags(first).input_tags.allow_nan
+    finite = "allow-nan" if may_miss else True
+    options = {"dtype": np.float64, "order": "C", "ensure_all_finite": finite}
     numeric = _numeric_columns(source) if apart else np.ones(1, dtype=bool)
     if numeric.all():
         source = source if apart else check_numbers(source, "X")
@@ -167,7 +168,7 @@ def _rows(model, X):
         values = np.full((len(source), len(numeric)), np.nan)
         numbers = _safe_indexing(source, np.flatnonzero(numeric), axis=1)
         values[:, numeric] = check_array(numbers, estimator=model, **options)
-    if (incomplete := (np.isnan(values) & numeric).any(axis=1)).any():
+    if may_miss and (incomplete := (np.isnan(values) & numeric).any(axis=1)).any():
         function = model.predict if hasattr(model, "predict") else model.transform
         function(_safe_indexing(source, np.flatnonzero(incomplete)))  # raises where the model does
     as_given = (hasattr(source, "columns") and apart) or not numeric.all()
