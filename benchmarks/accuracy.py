@@ -6,8 +6,8 @@ run can be broken off and taken up again.
 
     python benchmarks/accuracy.py --seeds 5 --output accuracy.jsonl --table accuracy.md
 
-The documentation draws its tables from `benchmarks/results/accuracy.jsonl`. Of problems of more than
-1000 samples no process is fitted: each would take minutes.
+The documentation draws its tables from `benchmarks/results/accuracy.jsonl`. No process is fitted to
+"100 periods": of 2000 samples each would take minutes.
 """
 
 import argparse

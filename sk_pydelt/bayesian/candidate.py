@@ -8,7 +8,7 @@ import numpy as np
 from ..jets.blocks import row_slices, rows_within
 from ..jets.perceptron import Dense, Perceptron, initial_layers
 from ..samples import Samples
-from ..solvers.evidence import evidence_steps, is_exact
+from ..solvers.evidence import EXACT, evidence_steps, is_exact
 from ..solvers.held_out import held_out_densities
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.student import log_density
@@ -28,6 +28,7 @@ STARTS = (0.75, 10.0), (0.5, 0.1), (0.0, 10.0), (0.75, 0.1), (0.5, 0.1), (0.0, 0
 
 N_WARM = 10  # steps that leave priors and noise as they are, at least
 LINEAR_TOLERANCE = 0.01  # nats in a step, of a polynomial
+EXACT_SPREAD = 0.2  # nats: nets leave 1.2 times as much, or less, by chance
 LAST = 0.1  # of the steps of a run, in which the evidence is to have stopped rising
 HIGH_FREQUENCY = 60.0  # radians per unit of scaled x: no sine net of the portfolio begins above it
 
@@ -140,8 +141,21 @@ class Candidate:
     def _precisions(self, samples):
         """Of the noise of each entry of the targets, of samples that the net has not seen."""
         known = samples.noise_precision
-        precision = np.where(np.isnan(known), self.noise_precisions, known)
+        found = np.minimum(self.noise_precisions, self._trusted())
+        precision = np.where(np.isnan(known), found, known)
         return precision * samples.counts * samples.noise_shares
+
+    def _trusted(self):
+        """The largest precision of each column of the targets that its densities speak of.
+
+        A column that a simple net follows exactly must not outweigh others that it does not follow.
+        """
+        problem, m = self.problem, self.problem.n_targets
+        if self.is_exact:
+            return np.full(m, np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a column of zeros, or of no values
+            trusted = problem.counts[:m] / (EXACT * problem.squares[:m])
+        return np.where(np.isnan(trusted), np.inf, trusted)
 
     @property
     def log_evidence(self) -> float:
@@ -152,9 +166,11 @@ class Candidate:
     def spread(self) -> float:
         """By how much the log density varies by chance.
 
-        That of γ fitted parameters has half a χ² of γ degrees of freedom.
+        That of γ fitted parameters has half a χ² of γ degrees of freedom. In exact data, where it
+        is the steps of a fit that vary, `EXACT_SPREAD` nats for each target.
         """
-        return float(np.sqrt(max(self.fit.dof.sum(), 0.0) / 2))  # below zero by rounding
+        chance = float(np.sqrt(max(self.fit.dof.sum(), 0.0) / 2))  # below zero by rounding
+        return max(chance, EXACT_SPREAD * self.problem.y.size) if self.is_exact else chance
 
     @property
     def is_exact(self) -> bool:

@@ -62,7 +62,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     told from the best go on with all samples, from several starts, and are averaged: half of the
     weights stack their predictive distributions (Yao et al. 2018), half are by the marginal
     likelihood. The variance of the average is that of the mixture: the mean of Laplace's variances,
-    and the spread of the nets. A polynomial that is among them needs no net beside it.
+    and the spread of the nets. Where polynomials are among them, the simplest is enough (the rule
+    of one standard error, Breiman et al. 1984).
 
     With ``noise="student"`` the noise of a sample is a mixture of normal ones, Student's t of ν
     degrees of freedom: in the re-estimation, and in H, an error z in units of the scale
@@ -185,6 +186,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     K. L. Lange, R. J. A. Little, J. M. G. Taylor, Robust statistical modeling using the t
     distribution, JASA 84 (1989) 881.
     R. M. Neal, Bayesian Learning for Neural Networks, Springer 1996 (priors of each unit).
+    L. Breiman et al., Classification and Regression Trees, Wadsworth 1984 (the simplest model
+    within a standard error of the best).
     O. Maron, A. W. Moore, Hoeffding races, NIPS 1994.
     K. Jamieson, A. Talwalkar, Non-stochastic best arm identification and hyperparameter
     optimization, AISTATS 2016.

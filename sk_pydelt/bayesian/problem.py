@@ -28,7 +28,7 @@ Net = Perceptron | PolynomialNet
 
 FIRST_NOISE = 0.1  # of the scaled targets
 BLOCK_ENTRIES = 2**23  # of a Jacobian held at once
-DUAL_ADVANTAGE = 0.6  # residuals for each weight up to which a dual system takes less time
+DUAL_ADVANTAGE = 0.9  # residuals for each weight up to which a dual system takes less time
 FIRST_LAW = 1.0  # precision of laws, ...
 LAW_GROWTH = 1.2  # ... by which factor it may rise in a step, ...
 LAW_CEILING = 0.3  # ... and to how many times that of the values: higher, laws pruned nets

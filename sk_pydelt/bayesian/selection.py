@@ -76,7 +76,6 @@ class Rung(NamedTuple):
 
 
 RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 3, 150, 80)
-LAST_RUNG = Rung(1, 1, 150, 150)  # of a setting alone: it shows whether the data are exact
 EXACT_RUNGS = Rung(100, 1, 150, 40, 100), Rung(8, 1, 150, 150), Rung(5, 3, 150, 150)  # from then on
 EXACT_GAPS = 1.0, 5.0  # nats a sample by which a setting may be behind then: of all steps, of fewer
 LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
@@ -84,7 +83,7 @@ LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apa
 # alone. Nothing stands in for that one, and on its way it may be a constant for many steps.
 TOLERANCES = 0.4, 0.05, 1e-3
 CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
-SIMPLER = 1.0, 0.0  # the same for a polynomial, which then needs no other settings beside it ...
+SIMPLER = 1.0, 1.0  # the same for a polynomial, which then needs nothing else beside it ...
 LEAST_TOLD = 20  # ... if so many samples say so
 LARGEST = 50.0  # nats by which a single sample tells two settings apart
 MAX_JUDGED = 1000  # samples by which settings are judged
@@ -188,7 +187,7 @@ def _judged(entrants, max_iter, team):
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
         if len(entrants) == 1 and dropped:
-            rung, rungs = LAST_RUNG, []
+            break
         _judge(entrants, rung, max_iter, team, is_first=not any(e.nets for e in entrants))
         entrants = _best_first(entrants)
         if not entrants:
@@ -263,14 +262,15 @@ def _keeps_up(entrant, best):
 
 
 def _finalists(entrants):
-    """Those that cannot be told from the best: the polynomials among them, if there are any."""
+    """Those that cannot be told from the best, or the simplest polynomial among them."""
     if not entrants:
         return []
     best = entrants[0]
     near = [e for e in entrants if _near(e, best, 0.0, SPREAD * best.spread)]
     if best.n_judged < LEAST_TOLD:
         return near
-    return [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)] or near
+    simple = [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)]
+    return sorted(simple, key=lambda entrant: entrant.n_weights)[:1] or near
 
 
 def _near(entrant, best, n_errors=CHANCE[0], slack=CHANCE[1]):
@@ -298,7 +298,9 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     numbers = range(min(n_init, ceil(2 * n_init / len(entrants))) if entrants else 0)
     owners = [entrant for _ in numbers for entrant in entrants]
     nets = (entrant.begun(k, first) for k in numbers for entrant in entrants)
-    scored = _scored(owners, ((net, max_iter, tolerance) for net in nets), team, at_least)
+    # Steps with fewer samples count half.
+    fits = ((net, max_iter - net.n_iter // 2, tolerance) for net in nets)
+    scored = _scored(owners, fits, team, at_least)
     fitted = [(entrant, entrant.unstuck(pairs)) for entrant, pairs in scored.items()]
     if not fitted or len(samples) == len(fitted[0][0].samples):
         return fitted

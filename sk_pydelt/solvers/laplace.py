@@ -270,9 +270,11 @@ class PrimalLaplace(Laplace):
         if factor is None:
             return None
         log_determinant = factor.log_determinant() - float(xp.log(prior).sum())
-        shares = 1 - prior * factor.inverse_diagonal()
+        inverse = factor.inverse() if len(self.grams) > 1 else None
+        diagonal = factor.inverse_diagonal() if inverse is None else inverse.diagonal()
+        shares = 1 - prior * diagonal
         dof = problem.membership @ shares
-        used = self._used(factor, shares)
+        used = self._used(inverse, shares)
         left = (problem.n_rows - used).clip(min=1e-12)
         return Determined(log_determinant, dof, left)
 
@@ -280,12 +282,12 @@ class PrimalLaplace(Laplace):
         squares, V = namespace(root).linalg.eigh(self.gram / root / root[:, None])
         return None, squares.clip(min=0) ** 0.5, V
 
-    def _used(self, factor, shares):
+    def _used(self, inverse, shares):
         """Parameters that each output determines; together they are the sum of the shares."""
-        if len(self.grams) == 1:
+        if inverse is None:
             return shares.sum()[None]
-        inverse, xp = factor.inverse(), namespace(shares)
-        return xp.stack([b * (G * inverse).sum() for b, G in zip(self.fit.beta, self.grams)])
+        pairs = zip(self.fit.beta, self.grams)
+        return namespace(shares).stack([b * (G * inverse).sum() for b, G in pairs])
 
 
 def laplace(problem: EvidenceProblem, fit: EvidenceFit) -> Laplace:

@@ -81,6 +81,31 @@ def test_log_densities_are_those_of_the_mean_and_the_variances_of_net_and_noise(
     assert found[2] == 0  # nothing is known there
 
 
+def test_a_column_that_is_followed_exactly_does_not_outweigh_one_that_is_not(rng):
+    """A line through a line and noise: else its density of the line would be beyond all bounds."""
+    x = np.linspace(-1, 1, 30)[:, None]
+    Y = np.column_stack([2 * x[:, 0], rng.standard_normal(30)])
+    options = {"hidden_layers": (), "activation": "linear"}
+    both, alone, noisy = (candidate(x, y, **options) for y in (Y, Y[:, :1], Y[:, 1:]))
+    for net in (both, alone, noisy):
+        net.run(40)
+    assert alone.is_exact
+    assert not both.is_exact
+    exact, found = alone.log_densities(alone.samples), both.log_densities(both.samples)
+    assert exact.min() > 12  # as of a precision of 1e14
+    std = 1e-2 * np.sqrt(np.mean(Y[:, 0] ** 2))
+    expected = norm.logpdf(0, 0, std) + noisy.log_densities(noisy.samples)
+    assert_allclose(found, expected, atol=0.3)
+
+
+def test_in_exact_data_scores_vary_by_a_fifth_of_a_nat_for_each_target():
+    x = np.linspace(-1, 1, 12)[:, None]
+    net = candidate(x, np.sin(2 * x))
+    net.run(100)
+    assert net.is_exact
+    assert net.spread == pytest.approx(0.2 * 12)
+
+
 def test_densities_of_many_samples_are_found_block_by_block(rng, monkeypatch):
     X, y = rng.uniform(-1, 1, (30, 1)), rng.standard_normal((30, 1))
     net = candidate(X, y)

@@ -121,8 +121,10 @@ def test_settings_that_cannot_win_are_not_run_on(samples):
     entrants, _ = run(samples, settings)
     winner, *others = entrants
     assert [entrant.weight for entrant in entrants] == pytest.approx([1, *(0,) * 6])
-    assert [net.n_iter for net in winner.nets] == [100]  # max_iter, and nothing is left to choose
-    assert [[net.n_iter for net in entrant.nets] for entrant in others] == [[RUNGS[0].n_steps]] * 6
+    for entrant in entrants:  # nothing is left to choose
+        assert [net.n_iter for net in entrant.nets] == [RUNGS[0].n_steps]
+    assert all(entrant.setting[0] == (0,) for entrant in others)
+    assert winner.setting[0] == (3,)
 
 
 def test_settings_alike_stay_together_up_to_the_number_of_a_rung(samples):
@@ -164,8 +166,9 @@ def test_in_exact_data_large_nets_are_dropped_by_the_small_ones(samples):
             super().__init__(*args, **kwargs)
             self.n_weights = EXACT_RUNGS[0].large + (self.degree != 3)
 
-    entrants, _ = run(samples, [setting(1), setting(3)], build=Large, max_iter=150)
-    assert [[net.n_iter for net in entrant.nets] for entrant in entrants] == [[150], [40]]
+    entrants, _ = run(samples, [setting(k) for k in (1, 3, 3)], build=Large, max_iter=150)
+    steps = [[net.n_iter for net in entrant.nets] for entrant in entrants]
+    assert steps == [[150] * EXACT_RUNGS[-1].n_folds] * 2 + [[40]]
 
 
 def test_nets_that_wait_join_where_a_simpler_one_leads():
@@ -220,6 +223,9 @@ def test_a_polynomial_as_good_as_the_best_is_enough(samples):
     options = {"build": Candidate, "n_init": 1, "max_iter": 40}
     entrants, _ = run(samples, settings, **options)
     assert {entrant.setting for entrant in entrants if entrant.weight} == {settings[2]}
+    line = Samples(samples.X, samples.X + NOISE * np.random.default_rng(1).standard_normal((N, 1)))
+    entrants, _ = run(line, settings, **options)
+    assert {entrant.setting for entrant in entrants if entrant.weight} == {settings[1]}
     wave = Samples(samples.X, np.sin(6 * samples.X))
     entrants, _ = run(wave, settings, **options)
     assert {entrant.setting for entrant in entrants if entrant.weight} == {settings[0]}
