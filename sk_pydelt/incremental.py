@@ -7,14 +7,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .base import validated
-from .checks import check_measured
+from .checks import check_measured, check_rows
 from .held_out import further_samples
+from .progress import ProgressBar
+from .row_blocks import RowBlocks, is_read_in_rows
 from .samples import Samples
 from .scaling import apply, fit_scaler, varies
 from .sobolev import SobolevInterpolator
@@ -82,6 +86,8 @@ class IncrementalInterpolator(SobolevInterpolator):
         Parameters
         ----------
         X, y, sample_weight, dy, dy_weight : as of `sk_pydelt.sobolev.SobolevInterpolator`
+            A `numpy.memmap`, or another file in the place of an array, is read a block of rows
+            after another, where there is a `batch_size` and nothing is given but X and y.
         validation_data : (Xv, yv) or (Xv, yv, sample_weight), default=None
             Samples that are not trained on, in the units of X and y, scaled as they are. Their loss
             at each epoch is `validation_loss_curve_`, and what `early_stopping` watches in place of
@@ -92,6 +98,9 @@ class IncrementalInterpolator(SobolevInterpolator):
         self
         """
         self._goes_on = self.warm_start and hasattr(self, "net_")
+        others = sample_weight, dy, validation_data
+        if is_read_in_rows(X) and self._may_read_rows(*others):
+            return self._fit_blocks(X, y)
         self._validation_data = validation_data
         super().fit(X, y, sample_weight, dy=dy, dy_weight=dy_weight)
         del self._validation_data, self._goes_on
@@ -117,6 +126,67 @@ class IncrementalInterpolator(SobolevInterpolator):
     def _scaled(self, X, y, sample_weight):
         scaled = apply(self.x_scaler_.transform, self._hold(X))
         return Samples(scaled, apply(self.y_scaler_.transform, y), sample_weight)
+
+    def _may_read_rows(self, *others):
+        """Whether all that is asked for can be had a block after another."""
+        plain = self.laws is None and not self.period and not self.early_stopping
+        streamed = self.solver == "adam" and self.batch_size is not None and not self.callbacks
+        scalers = all(
+            scaler is None or _is_fitted(scaler) or hasattr(scaler, "partial_fit")
+            for scaler in (self.x_scaler, self.y_scaler)
+        )
+        return plain and streamed and scalers and all(other is None for other in others)
+
+    def _fit_blocks(self, X, y):
+        """Fit to rows that are read a block after another, and never are in memory together."""
+        check_rows(X, y)
+        self._samples(X[:1], y[:1], None)
+        blocks, goes_on = RowBlocks(X, y, self.batch_size), self._goes_on
+        self._n_outputs = len(blocks.range()[0]) - self.n_features_in_
+        if not goes_on:
+            self._fit_scalers(blocks)
+        rng = check_random_state(self.random_state)
+        curve = list(self.loss_curve_) if goes_on else []
+        with ProgressBar(self.epochs, self.verbose) as bar:
+            for _ in range(self.epochs):
+                curve.append(self._epoch(blocks, rng, len(curve), goes_on))
+                self.loss_curve_, self.n_iter_, goes_on = list(curve), len(curve), True
+                bar.show(1, {"train_loss": curve[-1]})
+        self._warn_of_constants(*blocks.spread(), None)
+        del self._goes_on
+        return self
+
+    def _epoch(self, blocks, rng, number, goes_on):
+        """The mean loss of the blocks of an epoch, each before its steps."""
+        losses, sizes = [], []
+        for X, y in blocks.shuffled(rng) if self.shuffle else blocks:
+            if goes_on:
+                self.n_iter_ = number
+            self._train_scaled(self._scaled(X, y, None), 1, goes_on)
+            goes_on = True
+            losses.append(self.loss_curve_[-1])
+            sizes.append(len(X))
+        return float(np.average(losses, weights=sizes))
+
+    def _fit_scalers(self, blocks):
+        """Scalers fitted a block after another, and the features that never vary."""
+        low, high = (part[: self.n_features_in_] for part in blocks.range())
+        self._free = varies(np.stack([low, high]))
+        self._held_at = np.where(self._free, 0.0, low)
+        if not self._free.all():
+            self._warn_of_held()
+        self.x_scaler_, self.y_scaler_ = (
+            _as_fitted(given) if _is_fitted(given) else clone(default if given is None else given)
+            for given, default in (
+                (self.x_scaler, MinMaxScaler((-1, 1))),
+                (self.y_scaler, StandardScaler()),
+            )
+        )
+        for X, y in blocks:
+            if not _is_fitted(self.x_scaler):
+                self.x_scaler_.partial_fit(self._hold(X))
+            if not _is_fitted(self.y_scaler):
+                self.y_scaler_.partial_fit(y)
 
     @available_if(_takes_batches)
     @validated

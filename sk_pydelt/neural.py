@@ -1,7 +1,7 @@
 """Neural-network interpolation with exact derivatives."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,6 +15,7 @@ from .backends import (
     Start,
     constant_loss,
     get_backend,
+    one_of_many,
     refuse,
     require_memory_for,
 )
@@ -302,7 +303,7 @@ class NeuralNetworkInterpolator(IncrementalInterpolator):
         check_options(self.get_params(deep=False), samples)
         net, fit = self._specs(samples)
         if epochs is not None:
-            fit = replace(fit, epochs=epochs, warm_start=True)
+            fit = one_of_many(fit, epochs)
         refuse(self.backend, net, fit, samples)
         require_memory_for(net, fit, samples)
         backend = get_backend(self.backend)

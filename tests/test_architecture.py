@@ -36,7 +36,8 @@ MAY_IMPORT = {
     "state": "",
     "solvers*": "jets* solvers*",
     "backends": (
-        "backends.contract backends.features backends.memory backends.registry backends.training"
+        "backends.contract backends.features backends.memory backends.registry backends.schedule "
+        "backends.training"
     ),
     "backends.__main__": "backends.registry",
     "backends.contract": "jets* samples",
@@ -72,7 +73,8 @@ MAY_IMPORT = {
     "components": "jets*",
     "mixtures": "chain* components jets*",
     "probabilistic": "base calculus* chain* components jets* mixtures state tensors",
-    "incremental": "base checks held_out samples scaling sobolev",
+    "row_blocks": "checks",
+    "incremental": "base checks held_out progress row_blocks samples scaling sobolev",
     "neural": f"{ESTIMATOR} backends convergence incremental laws options",
     "bayesian*": (
         f"{ESTIMATOR} bayesian* checks components law_rows laws noise probabilistic sobolev"

@@ -7,6 +7,7 @@ from .contract import Backend, FitResult, FitSpec, NetSpec, Start
 from .features import FEATURES, Feature
 from .memory import require_memory_for
 from .registry import OURS, backend_names, feature_table, get_backend, refuse, register_backend
+from .schedule import one_of_many
 from .training import constant_loss
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "constant_loss",
     "feature_table",
     "get_backend",
+    "one_of_many",
     "refuse",
     "register_backend",
     "require_memory_for",

@@ -1,19 +1,42 @@
 """The learning rate of each epoch."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from math import cos, isfinite, pi
 from numbers import Real
 
 from .contract import FitSpec
 
-__all__ = ["learning_rate"]
+__all__ = ["learning_rate", "one_of_many"]
+
+
+def _constant(epoch: int, epochs: int) -> float:
+    return 1.0
+
+
+def _invscaling(epoch: int, epochs: int) -> float:
+    return (epoch + 1) ** -0.5
+
+
+def _cosine(epoch: int, epochs: int) -> float:
+    return 0.5 * (1 + cos(pi * min(epoch / epochs, 1.0)))
+
 
 # By name: the factor of the learning rate in an epoch (from 0) of so many.
-FACTORS: dict[str, Callable[[int, int], float]] = {
-    "constant": lambda epoch, epochs: 1.0,
-    "invscaling": lambda epoch, epochs: (epoch + 1) ** -0.5,
-    "cosine": lambda epoch, epochs: 0.5 * (1 + cos(pi * min(epoch / epochs, 1.0))),
+FACTORS: dict[str, Callable[..., float]] = {
+    "constant": _constant,
+    "invscaling": _invscaling,
+    "cosine": _cosine,
 }
+
+
+def one_of_many(fit: FitSpec, epochs: int) -> FitSpec:
+    """A part of a fit, of so many epochs, with the schedule of the whole."""
+    schedule = fit.learning_rate_schedule
+    if isinstance(schedule, str) and schedule != "constant":
+        schedule = partial(FACTORS[schedule], epochs=fit.epochs)
+    return replace(fit, epochs=epochs, warm_start=True, learning_rate_schedule=schedule)
 
 
 def learning_rate(fit: FitSpec, epoch: int) -> float:
