@@ -18,7 +18,7 @@ __all__ = ["TensorFlowBackend"]
 class TensorFlowBackend(Backend):
     """Nets of Keras on TensorFlow, held by SciKeras and trained in compiled epochs."""
 
-    supports = frozenset(FEATURES) - {"laws"}
+    supports = frozenset(FEATURES)
 
     def fit(self, net: NetSpec, fit: FitSpec, samples: Samples) -> FitResult:
         """Train a SciKeras net on scaled samples."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from ..contract import FitSpec
 from ..losses import Loss
 from ..training import require_finite
 from .framework import tf
+from .laws import LawForm, law_loss, law_specs
 from .losses import mean_loss
 from .perceptron_graph import PerceptronGraph
 
@@ -65,6 +66,7 @@ class Settings(NamedTuple):
     level: Any  # of the validation loss, below which epochs count
     sizes: Any  # of the pieces of the two vectors of a `PerceptronGraph`
     running_sizes: Any
+    laws: tuple = ()  # of `LawTensors`
 
 
 class State(NamedTuple):
@@ -105,6 +107,7 @@ class Epochs:
     loss : Loss
     mini_batches, shuffle, early_stopping, penalised : bool
         Early stopping is any held-out rows.
+    laws : tuple of LawForm
     """
 
     function: Callable
@@ -113,6 +116,7 @@ class Epochs:
     shuffle: bool
     early_stopping: bool
     penalised: bool
+    laws: tuple[LawForm, ...] = ()
 
     def __call__(
         self, state: State, n_epochs: Any, train: Data, valid: Data, settings: Settings
@@ -155,12 +159,19 @@ class Epochs:
                 state.params, state.stats, rows, settings, seed, training=True
             )
             loss += mean_loss(self.loss, prediction - rows.y, rows.weight)
+            if self.laws:
+                loss += law_loss(partial(self._outputs, state, settings), self.laws, settings.laws)
             if self.penalised:
                 squares = zip(settings.penalised, state.params)
                 loss += settings.alpha * sum(
                     tf.cast(tf.reduce_sum(on * p**2), loss.dtype) for on, p in squares
                 )
         return loss, tape.gradient(loss, state.params, unconnected_gradients="zero"), stats
+
+    def _outputs(self, state, settings, X):
+        """Values in training of a net without chance."""
+        rows = Data(X, None, None, tf.zeros((tf.shape(X)[0], 0, tf.shape(X)[1]), X.dtype))
+        return self.function(state.params, state.stats, rows, settings, None, training=True)[0]
 
     def _batches(self, state, train, settings):
         """An epoch of shuffled mini-batches; the loss is the mean over the rows."""
@@ -257,6 +268,7 @@ def compiled_perceptron(graph: PerceptronGraph, dtype: str, device: str, **form:
         level=loss,
         sizes=tensor(1, tf.int32),
         running_sizes=tensor(1, tf.int32),
+        laws=law_specs(form.get("laws", ()), dtype),
     )
     signature = (state, tensor(0, tf.int32), data, data, settings)
     with tf.device(device):
@@ -314,6 +326,7 @@ class TrainingRun(NamedTuple):
         Calls the callbacks.
     steps : list of array
         What the optimizer remembers from before, to be replaced by what it remembers in the end.
+    laws : tuple of LawRows
     """
 
     compiled: Compiled
@@ -326,6 +339,7 @@ class TrainingRun(NamedTuple):
     model: Any
     watch: Any
     steps: list[np.ndarray]
+    laws: tuple
 
     @property
     def epochs(self) -> int:

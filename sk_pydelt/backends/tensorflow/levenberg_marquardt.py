@@ -51,6 +51,7 @@ class _Search:
             data.y.numpy(),
             data.weight.numpy(),
             prior.astype(w.dtype) if prior.any() else None,
+            [rows.map_arrays(lambda array: array.astype(w.dtype)) for rows in run.laws],
         )
         n = problem.y.size
         self.multiplications = n * len(w) * min(n, len(w))

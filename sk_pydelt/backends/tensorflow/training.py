@@ -12,6 +12,7 @@ from ..training import Patience, end_early, patience, require_finite
 from .epochs import Data, Settings, TrainingRun, initial_state, train
 from .framework import keras, tf
 from .keras_epochs import train_by_keras
+from .laws import law_form, law_tensors
 from .lbfgs import train_by_lbfgs
 from .levenberg_marquardt import train_by_levenberg_marquardt
 from .net_kind import NetKind
@@ -86,17 +87,19 @@ class Training:
             data = _tensors(train, self.kind.spec.dtype)
             nothing = Data(*(tensor[:0] for tensor in data))
             held_out = nothing if valid is None else _tensors(valid, self.kind.spec.dtype)
-            if train.slopes is not None:
+            if train.slopes is not None or train.laws:
                 self.kind.require_slopes(model, data.X)
             stop = Patience(NEVER)
             if valid is not None and self.fit.early_stopping:
                 stop = patience(*given, train, valid)
             if start is not None:
                 model.set_weights(start.net.weights())
-            (losses, valid_losses), steps = self._train(model, data, held_out, stop, start)
+            (losses, valid_losses), steps = self._train(
+                model, data, held_out, stop, start, train.laws
+            )
         return {"loss": losses} | ({} if valid is None else {"val_loss": valid_losses}), steps
 
-    def _train(self, model, data, valid, stop, start):
+    def _train(self, model, data, valid, stop, start, laws):
         """Set the model's weights to those that training keeps; the losses, and the steps."""
         weights = self.kind.weights(model)
         state = initial_state(weights.params, weights.stats)
@@ -104,7 +107,7 @@ class Training:
         if start is not None:
             state = state._replace(epoch=tf.constant(start.epochs, tf.int64))
             steps = list(start.net.steps_) if start.steps else []
-        settings = self._settings(len(data.X), weights, stop)
+        settings = self._settings(len(data.X), weights, stop, laws)
         arguments = state, tf.constant(0, tf.int32), data, valid, settings
         form = {
             "loss": Loss(self.fit.loss, self.fit.huber_epsilon),
@@ -112,18 +115,19 @@ class Training:
             "shuffle": self.fit.shuffle,
             "early_stopping": len(valid.X) > 0,
             "penalised": self.fit.alpha > 0,
+            "laws": tuple(law_form(rows, self.kind.spec.n_outputs) for rows in laws),
         }
         compiled = self.kind.compiled(model, arguments, **form)
         n_batches = len(settings.edges) - 1
         watch = Watch(self.fit.callbacks or (), model, self.kind, self.fit.epochs, n_batches)
         given = (compiled, state, data, valid, settings)
-        run = TrainingRun(*given, self.fit, self.kind, model, watch, steps)
+        run = TrainingRun(*given, self.fit, self.kind, model, watch, steps, laws)
         params, stats, losses = self._run(run)
         self.kind.write(model, params, stats)
         self.kind.release()
         return losses, run.steps
 
-    def _settings(self, n, weights, stop):
+    def _settings(self, n, weights, stop, laws):
         fit, dtype = self.fit, self.kind.spec.dtype
         min_rows = min(2, self.batch_size) if self.kind.may_normalise else 1
         return Settings(
@@ -138,6 +142,7 @@ class Training:
             level=tf.constant(stop.level, tf.float64),
             sizes=tf.constant(weights.sizes, tf.int32),
             running_sizes=tf.constant(weights.running_sizes, tf.int32),
+            laws=tuple(law_tensors(rows, dtype) for rows in laws),
         )
 
     def _run(self, run):

@@ -5,20 +5,19 @@ import random
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
-from functools import partial, reduce
-from math import factorial, prod
-from operator import mul
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ...jets import Jet, multi_indices
+from ...jets import Jet
 from ...jets.blocks import map_row_blocks
 from ..training import require_arguments, require_one_net, require_shape
 from .epochs import Compiled, compiled_model
 from .framework import forget_kernels, keras, tf
 from .model_function import ModelFunction
 from .net_kind import NetKind, Weights
+from .taylor import taylor
 
 if TYPE_CHECKING:
     from .keras_net import KerasNet
@@ -149,7 +148,9 @@ class UserModel(NetKind):
             if key not in net.derivatives:
                 shapes = ([part.shape[0], None, part.shape[2]] for part in parts)
                 specs = [tf.TensorSpec(shape, dtype) for shape in shapes]
-                function = tf.function(partial(_taylor, net.model_, order, q), autograph=False)
+                given = order, q, self.spec.n_outputs
+                model = partial(_outputs, net.model_)
+                function = tf.function(partial(taylor, model, *given), autograph=False)
                 net.derivatives[key] = function.get_concrete_function(specs)
             results = net.derivatives[key](parts)
         return Jet([np.asarray(part, np.float64) for part in results], order, q)
@@ -160,6 +161,10 @@ def _mode(model, training):
     arguments = inspect.signature(model.call).parameters
     takes = "training" in arguments or any(a.kind is a.VAR_KEYWORD for a in arguments.values())
     return {"training": training} if takes else {}
+
+
+def _outputs(model, X):
+    return model(X, **_mode(model, False))
 
 
 def predict_model(model: keras.Model, X: np.ndarray, dtype: str) -> np.ndarray:
@@ -218,35 +223,3 @@ class _ModelGraph:
                 params, stats, X, **_mode(self.model, training)
             )
         return forward.jvp(prediction, unconnected_gradients="zero")
-
-
-def _taylor(model, order, q, parts):
-    """The parts of model(Σ c_α t^α), in a graph."""
-    columns = [tf.zeros_like(parts[0][0, :, :1]) for _ in range(q)]
-    monomials = (_monomials(columns, k) for k in range(len(parts)))
-    terms = [m * part[i] for ms, part in zip(monomials, parts) for i, m in enumerate(ms)]
-    y = model(tf.add_n(terms), **_mode(model, False))
-    found = {(0,) * q: [y[:, j : j + 1] for j in range(y.shape[1])]}
-    results = [tf.stack([y])]
-    for k in range(1, order + 1):
-        lower, found = found, {}
-        for alpha in multi_indices(q, k):
-            i = next(i for i in range(q) if alpha[i])
-            below = tuple(power - (j == i) for j, power in enumerate(alpha))
-            found[alpha] = [_gradient(output, columns[i]) for output in lower[below]]
-        scaled = [tf.concat(f, 1) / prod(map(factorial, alpha)) for alpha, f in found.items()]
-        results.append(tf.stack(scaled))
-    return results
-
-
-def _monomials(columns, degree):
-    """The products of the columns to the powers of each multi-index."""
-    one = tf.ones_like(columns[0])
-    return [
-        reduce(mul, (c for c, power in zip(columns, alpha) for _ in range(power)), one)
-        for alpha in multi_indices(len(columns), degree)
-    ]
-
-
-def _gradient(output, column):
-    return tf.gradients(output, column, unconnected_gradients="zero")[0]
