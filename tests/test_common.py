@@ -30,7 +30,11 @@ CHECKED = [
     NeuralNetworkInterpolator(solver="lbfgs", epochs=40),
     NeuralNetworkInterpolator((4,), solver="lm", epochs=15),
     NeuralNetworkInterpolator((4,), solver="lm", epochs=15, period={0: 100.0}),
+    NeuralNetworkInterpolator((4,), solver="lm", epochs=15, laws="harmonic", law_places=5),
     BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=20),
+    BayesianNeuralNetworkInterpolator(
+        (4,), "tanh", n_init=1, max_iter=20, laws="harmonic", law_places=5
+    ),
     BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=20, noise="student"),
     BayesianNeuralNetworkInterpolator((4,), "tanh", n_init=1, max_iter=20, noise_std=0.1),
     SplineInterpolator(),

@@ -348,3 +348,38 @@ def test_two_backends_end_at_the_same_net():
 def test_options_that_exclude_laws(options, message):
     with pytest.raises(ValueError, match=message):
         net(laws=LAWS, **options).fit(FRAME, OUTPUTS)
+
+
+@pytest.mark.parametrize("model", [bayesian(max_iter=60), net(solver="lm", epochs=60)], ids=str)
+def test_laws_that_contradict_known_derivatives_leave_residuals(model):
+    t = np.linspace(0, 1, 30)[:, None]
+    law = LinearLaw({("y", 0): 1.0}, 4.0, name="steep")
+    model = model.set_params(laws=[law]).fit(t, t.ravel(), dy=np.ones((30, 1)))
+    assert 1 < model.law_residuals_["steep"] < 3.5
+    agreed = model.set_params(laws=[LinearLaw(law.terms, 1.0, name="flat")])
+    assert agreed.fit(t, t.ravel(), dy=np.ones((30, 1))).law_residuals_["flat"] < 0.1
+
+
+@pytest.mark.parametrize("options", [{"noise": "student"}, {"noise_std": 0.05}], ids=str)
+def test_laws_go_with_what_is_known_of_the_noise(options):
+    places, noisy, field = rotation()
+    noisy[:3] += 2.0 * ("noise" in options)
+    model = bayesian(laws=["divergence-free"], max_iter=80, **options).fit(places, noisy)
+    assert model.law_residuals_["divergence-free"] < 0.3
+    assert np.sqrt(np.mean((model.predict(places) - field) ** 2)) < 0.15
+    assert np.shape(model.noise_std_) == (2,)
+
+
+def test_a_law_tells_of_an_output_where_it_was_not_measured():
+    """v from u by the law v = 2 u_x, but for its values at a few places."""
+    x = np.linspace(0, 3, 40)[:, None]
+    y = np.column_stack([np.sin(x), 2 * np.cos(x)])
+    y[5:35, 1] = np.nan
+    law = LinearLaw({(1,): 1.0, (0, 0): -2.0})
+    model = bayesian(laws=[law], max_iter=80).fit(x, y)
+    values, std = model.predict(x, return_std=True)
+    without = bayesian(max_iter=80).fit(x, y)
+    wrong, wide = without.predict(x, return_std=True)
+    truth = 2 * np.cos(x[:, 0])
+    assert abs(values[:, 1] - truth).mean() < 0.5 * abs(wrong[:, 1] - truth).mean()
+    assert std[5:35, 1].mean() < 0.7 * wide[5:35, 1].mean()
