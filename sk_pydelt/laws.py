@@ -48,6 +48,13 @@ class LinearLaw:
     places: ArrayLike | None = None
     name: str | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pairs in place of a dict, whose keys skops takes for text."""
+        return {**vars(self), "terms": list(self.terms.items())}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, terms=dict(state["terms"]))
+
     def __str__(self) -> str:
         if self.name is not None:
             return self.name

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skops.io
-from fitted_files import ESTIMATORS, X, Y, fitted, same
+from fitted_files import BAYESIAN, ESTIMATORS, X, Y, fitted, same
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
@@ -15,10 +15,11 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from small_nets import small
 
 import sk_pydelt.dask as lazy
-from sk_pydelt import SplineInterpolator, interpolation, multivariate
+from sk_pydelt import LinearLaw, SplineInterpolator, interpolation, multivariate
 from sk_pydelt.trusted import TRUSTED_TYPES
 
 PAGE = Path(__file__).parents[1] / "docs" / "files.md"
+SLOPE = LinearLaw({("y", 0, 0): 1.0, "y": 1.0})
 FEW = {"epochs": 3, "learning_rate": 0.01, "random_state": 0}
 each_estimator = pytest.mark.parametrize("name", ESTIMATORS)
 
@@ -32,6 +33,7 @@ def further():
         "drop-in net": curve,
         "its derivative": curve.differentiate(1),
         "periodic net": small(period={0: 3.0}).fit(X, Y),
+        "net told a law": clone(BAYESIAN).set_params(laws=[SLOPE], law_places=5).fit(X, Y),
         "fields": multivariate.MultivariateDerivatives().fit(*field),
         "fields of nets": multivariate.NeuralNetworkMultivariateDerivatives(**FEW).fit(*field),
         "tensors": multivariate.TensorDerivatives().fit(*field),
@@ -51,7 +53,9 @@ def test_skops_gives_the_same_bits(name):
     same(skops.io.loads(data, trusted=TRUSTED_TYPES), fitted(name), name)
 
 
-@pytest.mark.parametrize("name", ["drop-in net", "its derivative", "periodic net", "derivative"])
+@pytest.mark.parametrize(
+    "name", ["drop-in net", "its derivative", "periodic net", "net told a law", "derivative"]
+)
 def test_skops_gives_the_same_bits_of(name):
     model = further()[name]
     again = skops.io.loads(skops.io.dumps(model), trusted=TRUSTED_TYPES)
