@@ -13,6 +13,7 @@ from ...progress import ProgressBar
 from ..contract import FitSpec
 from ..losses import Loss
 from ..training import require_finite
+from .adam import adam_step
 from .framework import tf
 from .laws import LawForm, law_loss, law_specs
 from .losses import mean_loss
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 CALL_SECONDS = 0.1  # the bar moves, and a break by the user is heard, about so often
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015
 
 
 class Data(NamedTuple):
@@ -148,7 +148,7 @@ class Epochs:
     def _step(self, state, rows, settings):
         """One step of Adam on one batch; the loss is the one before it."""
         loss, gradients, stats = self.gradient(state, rows, settings)
-        return _adam(state._replace(stats=stats), gradients, settings.learning_rate), loss
+        return adam_step(state._replace(stats=stats), gradients, settings.learning_rate), loss
 
     def gradient(self, state: State, rows: Data, settings: Settings) -> tuple[Any, tuple, tuple]:
         """The loss on a batch, its gradients, and the moved running statistics."""
@@ -221,23 +221,6 @@ def epoch_order(n: Any, settings: Settings, epoch: Any) -> Any:
 
 def _where(condition, new, old):
     return tuple(tf.where(condition, a, b) for a, b in zip(new, old))
-
-
-def _adam(state, gradients, learning_rate):
-    """A step of Adam (Kingma & Ba 2015), as `torch.optim.Adam` takes it."""
-    step = state.step + 1
-    t = tf.cast(step, learning_rate.dtype)
-    rate = learning_rate / (1 - BETA_1**t)
-    correction = tf.sqrt(1 - BETA_2**t)
-    params, means, squares = [], [], []
-    for p, g, mean, square in zip(state.params, gradients, state.mean, state.square):
-        mean += (1 - BETA_1) * (g - mean)
-        square = BETA_2 * square + (1 - BETA_2) * g**2
-        root = tf.sqrt(square) / tf.cast(correction, p.dtype) + EPSILON
-        params.append(p - tf.cast(rate, p.dtype) * mean / root)
-        means.append(mean)
-        squares.append(square)
-    return state._replace(step=step, params=tuple(params), mean=tuple(means), square=tuple(squares))
 
 
 @lru_cache(maxsize=64)
