@@ -141,7 +141,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         default, held = (MinMaxScaler((-1, 1)), StandardScaler()), self._hold(X)
         scaler = PeriodicScaler(self.x_scaler, periods) if periods else self.x_scaler
         self.x_scaler_, X = fit_scaler(scaler, default[0], held, sample_weight, "X")
-        self.y_scaler_, y = fit_scaler(self.y_scaler, default[1], y, sample_weight, "y")
+        typical = self._typical(y, sample_weight) if self.y_scaler is None else y
+        self.y_scaler_, y = fit_scaler(self.y_scaler, default[1], y, sample_weight, "y", typical)
         return Samples(X, y, sample_weight)
 
     def _periods(self) -> dict[int, float]:
@@ -235,7 +236,13 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         """
         if not self._free.any():
             return
-        warn_of_constants(y, self._values(X).reshape(y.shape), sample_weight, self._advice())
+        values = self._values(X).reshape(y.shape)
+        y = values + self._typical(y - values, sample_weight)
+        warn_of_constants(y, values, sample_weight, self._advice())
+
+    def _typical(self, data: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+        """Targets (n, m), or errors of them, without outliers, where the fit passes by them."""
+        return data
 
     def _advice(self) -> str:
         """What to try where the fit explains nothing, though y depends on X."""

@@ -29,7 +29,12 @@ def varies(data: np.ndarray) -> np.ndarray:
 
 @np.errstate(over="ignore")  # what overflows is refused
 def fit_scaler(
-    scaler: Any, default: BaseEstimator, data: np.ndarray, weight: np.ndarray | None, name: str
+    scaler: Any,
+    default: BaseEstimator,
+    data: np.ndarray,
+    weight: np.ndarray | None,
+    name: str,
+    typical: np.ndarray | None = None,
 ) -> tuple[BaseEstimator, np.ndarray]:
     """A fitted clone of the scaler asked for, weighted where it can be, and the scaled data.
 
@@ -46,6 +51,8 @@ def fit_scaler(
     weight : array of shape (n,), or None
     name : str
         What the data are, "X" or "y".
+    typical : array of shape (n, d), default=None
+        What the scaler is fitted to; None is the data.
 
     Raises
     ------
@@ -54,18 +61,19 @@ def fit_scaler(
     """
     scaler = default if scaler is None else scaler
     scaler = FunctionTransformer() if isinstance(scaler, str) else scaler
-    size, spread = _sizes(data)
+    typical = data if typical is None else typical
+    size, spread = _sizes(typical)
     if name == "y" and isinstance(scaler, StandardScaler | FunctionTransformer):
         remedy = "Give y in another unit, or a y_scaler that changes it"
         _refuse_extreme_units(size, spread, "y", remedy)
     far = (size > FAR * spread) & (spread > ROUNDING * size)
     if far.any() and _shifts(scaler):
-        centre = _fitted(StandardScaler(with_std=False), data, weight)
+        centre = _fitted(StandardScaler(with_std=False), typical, weight)
         centre.set_output(transform="default")
-        fitted = _fitted(scaler, apply(centre.transform, data), weight)
+        fitted = _fitted(scaler, apply(centre.transform, typical), weight)
         fitted = Pipeline([("centre", centre), ("scaler", fitted)])
     else:
-        fitted = _fitted(scaler, data, weight)
+        fitted = _fitted(scaler, typical, weight)
     scaled = apply(fitted.transform, data)
     _refuse_lost(fitted, data, scaled, name)
     return fitted, scaled

@@ -22,9 +22,10 @@ from ..noise import Noise
 from ..probabilistic import ProbabilisticInterpolator
 from ..sobolev import SobolevInterpolator
 from .candidate import Candidate
-from .known_noise import check_noise_std, scaled_noise_std
+from .known_noise import check_noise_std, scaled_noise_std, student_dof
 from .selection import portfolio, race
 from .table import CandidateTable
+from .tails import within_fences
 from .team import Team
 
 __all__ = ["BayesianNeuralNetworkInterpolator"]
@@ -111,7 +112,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         from 3 to 1000, which is as good as normal. Give 1 or 2 where more than one sample in seven
         is wild.
     x_scaler, y_scaler : transformer, "passthrough" or None, default=None
-        None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y. Error
+        None is ``MinMaxScaler((-1, 1))`` for X and ``StandardScaler()`` for y, with
+        ``noise="student"`` of y without its outliers. Error
         bars pass through every `y_scaler` that has a rule and changes each output alone.
     period : dict, default=None
         The periods of features, in their units, by name or column number: ``{"hour": 24.0}``. The
@@ -263,18 +265,16 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         self.law_places = law_places
 
     def _informed(self, samples, y, kept):
-        if self.noise == "gaussian" and self.noise_dof is not None:
-            raise ValueError(
-                f"noise_dof={self.noise_dof} is of noise='student', but noise='gaussian': set "
-                "noise='student', or leave noise_dof at None."
-            )
+        tails = student_dof(self.noise, self.noise_dof)
         std = None
         if self.noise_std is not None:
             n = len(kept) if isinstance(kept, np.ndarray) else len(y)
             std = check_noise_std(self.noise_std, n, y.shape[1], self._y_ndim)[kept]
             std = scaled_noise_std(std, y, self.y_scaler_)
-        free = self.noise == "student" and self.noise_dof is None
-        return replace(samples, noise=Noise(std, self.noise_dof or np.inf, free))
+        return replace(samples, noise=Noise(std, *tails))
+
+    def _typical(self, data, weight):
+        return within_fences(data, weight) if self.noise == "student" else data
 
     @property
     def candidates_(self) -> CandidateTable:

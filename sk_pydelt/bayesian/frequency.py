@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..samples import Samples
+from .tails import within_fences
 
 __all__ = ["main_frequency"]
 
@@ -32,6 +33,8 @@ def main_frequency(samples: Samples) -> float:
     if samples.X.shape[1] > 1 or n < 3:
         return 0.0
     counts, y = samples.counts[:, : samples.y.shape[1]], samples.values
+    if not samples.noise.is_normal:
+        y = within_fences(y, samples.weight)
     total = counts.sum(axis=0)
     y = y - (counts * y).sum(axis=0) / np.where(total, total, 1.0)
     squares = (counts * y**2).sum(axis=0)

@@ -9,9 +9,22 @@ from ..chain import propagate
 from ..checks import check_numbers
 from ..jets import Jet
 
-__all__ = ["check_noise_std", "scaled_noise_std"]
+__all__ = ["check_noise_std", "scaled_noise_std", "student_dof"]
 
 LEAST = 1e-7  # of the range of scaled targets: exact data are followed as near as that
+
+
+def student_dof(noise: str, noise_dof: float | None) -> tuple[float, bool]:
+    """Degrees of freedom of the noise, infinite where it is Gaussian, and whether to estimate them.
+
+    A ValueError where they are given for Gaussian noise.
+    """
+    if noise == "gaussian" and noise_dof is not None:
+        raise ValueError(
+            f"noise_dof={noise_dof} is of noise='student', but noise='gaussian': set "
+            "noise='student', or leave noise_dof at None."
+        )
+    return noise_dof or np.inf, noise == "student" and noise_dof is None
 
 
 def check_noise_std(noise_std: Any, n: int, n_outputs: int, y_ndim: int) -> np.ndarray:

@@ -70,7 +70,7 @@ class NetProblem(EvidenceProblem):
     net : Perceptron or PolynomialNet
     samples : Samples
     tails : Tails, default=None
-        What is known of outliers; None is nothing.
+        What is known of outliers; None is what the targets by themselves tell.
     """
 
     def __init__(self, net: Net, samples: Samples, tails: Tails | None = None) -> None:
@@ -80,7 +80,7 @@ class NetProblem(EvidenceProblem):
         self.counts = self.copies.sum(axis=0)
         self.n_rows = np.full(self.y.shape[1], len(self.y))
         self._n_laws = sum(len(rows.names) for rows in samples.laws)
-        self._weigh(tails or Tails.none(self.y.shape))
+        self._weigh(tails or Tails.first(samples))
         m, copies = samples.y.shape[1], 1 + samples.n_directions
         tied = samples.slopes is not None and samples.slopes.weight is not None
         self.pool = np.kron(np.ones((copies, copies)) if tied else np.eye(copies), np.eye(m))

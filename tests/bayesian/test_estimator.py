@@ -234,13 +234,16 @@ def test_a_model_without_error_bars_says_so():
         net.differentiate(1)(x, return_std=True)
 
 
-def test_a_bent_y_scaler_fits_but_has_no_std():
+def test_a_bent_y_scaler_fits_and_has_a_std_but_not_of_the_noise():
     x, y = noisy()
     model = quick(y_scaler=PowerTransformer()).fit(x, y)
     assert np.isnan(model.noise_std_)
-    assert np.corrcoef(model.predict(x), y)[0, 1] > 0.9
+    values, std = model.predict(x, return_std=True)
+    assert np.corrcoef(values, y)[0, 1] > 0.9
+    assert (std > 0).all()
+    assert std.max() < y.std()
     with pytest.raises(TypeError, match="PowerTransformer"):
-        model.predict(x, return_std=True)
+        model.predict(x, return_cov=True)
 
 
 def test_the_order_of_rows_and_their_copies_do_not_matter():

@@ -10,7 +10,8 @@ from sklearn.base import clone
 
 from sk_pydelt import BayesianNeuralNetworkInterpolator
 from sk_pydelt.bayesian.candidate import Candidate
-from sk_pydelt.bayesian.tails import Tails
+from sk_pydelt.bayesian.frequency import main_frequency
+from sk_pydelt.bayesian.tails import Tails, within_fences
 from sk_pydelt.noise import Noise
 from sk_pydelt.samples import Samples
 
@@ -42,6 +43,38 @@ def test_outliers_are_passed_by():
     (posterior,) = robust._nets
     trust, apart = posterior.tails.trust[:, 0], abs(Y - TRUTH)  # in the order of x, both
     assert trust[apart > 0.5].max() < 0.1 < trust[apart < 0.2].min()
+
+
+@pytest.mark.parametrize("size", [20, 1e6])
+def test_how_wild_outliers_are_does_not_matter(size):
+    y = CLEAN.copy()
+    y[WILD] = size * np.linspace(-1, 2, 8)
+    for model in (net, clone(net).set_params(hidden_layers="auto", activation="auto")):
+        robust = clone(model).set_params(noise="student").fit(x, y)
+        assert error(robust) < 0.03
+        assert 0.035 < robust.noise_std_ < 0.06
+
+
+def test_outliers_do_not_hide_the_frequency():
+    t = np.linspace(-1, 1, 200)[:, None]
+    y = np.sin(40 * t)
+    wild = np.where(np.arange(200)[:, None] % 23, y, 300.0)
+    clean, robust = Samples(t, y), Samples(t, wild, noise=Noise(free=True))
+    assert main_frequency(robust) == main_frequency(clean) > 30
+    assert main_frequency(Samples(t, wild)) != main_frequency(clean)
+
+
+def test_data_within_fences():
+    data = np.column_stack([rng.standard_normal(50), np.full(50, np.nan), np.ones(50)])
+    data[3, 0], data[4, 0], data[5, 2] = 1e9, np.nan, 7.0
+    found = within_fences(data, None)
+    assert 4 < found[3, 0] < 12
+    data[3, 0] = found[3, 0]
+    assert_array_equal(found, data)
+    weight = rng.randint(1, 4, 50).astype(float)
+    data[3, 0] = 1e9
+    copied = within_fences(np.repeat(data, weight.astype(int), axis=0), None)
+    assert_array_equal(np.repeat(within_fences(data, weight), weight.astype(int), axis=0), copied)
 
 
 def test_without_outliers_it_is_the_gaussian_fit():
