@@ -1,0 +1,88 @@
+"""Ten million rows through `sk_pydelt.dask`: seconds of one and two processes, memory of each.
+
+    python benchmarks/dask_rows.py [--rows 10000000] [--chunk 250000]
+
+Values and slopes of a net of two features, drawn and averaged chunk by chunk, on clusters of
+processes of one thread that have imported everything. Memory is the largest that any worker held
+(its peak resident set), beside that of before; it is bounded where a tenth of the rows takes the
+same. One process and several take turns; the table shows medians.
+"""
+
+import argparse
+import os
+import resource
+import time
+from statistics import median
+
+import dask
+import dask.array as da
+import numpy as np
+from distributed import Client, LocalCluster
+
+from sk_pydelt import NeuralNetworkInterpolator
+from sk_pydelt.dask import gradient, predict
+
+LOOPBACK = {"host": "127.0.0.1", "protocol": "tcp", "dashboard_address": "127.0.0.1:0"}
+
+
+def fitted():
+    """A net of 16-16 units on two features."""
+    X = np.random.default_rng(0).uniform(-1, 1, (500, 2))
+    net = NeuralNetworkInterpolator((16, 16), solver="lm", epochs=50, random_state=0)
+    return net.fit(X, np.sin(3 * X[:, 0]) * X[:, 1])
+
+
+def means(model, rows, chunk):
+    """Averages of the values and of the slopes, lazily."""
+    X = da.random.default_rng(0).uniform(-1, 1, (rows, 2), chunks=(chunk, 2))
+    return predict(model, X).mean(), gradient(model, X).mean(axis=0)
+
+
+def peak():
+    """Megabytes that this process held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def run(model, processes, rows, chunk):
+    """Seconds, and the megabytes of the largest worker, before and after; and the averages."""
+    options = {"n_workers": processes, "threads_per_worker": 1}
+    with LocalCluster(**options, **LOOPBACK) as cluster, Client(cluster) as client:
+        dask.compute(*means(model, 2 * processes * 1000, 1000))
+        client.run(means, model, 1000, 1000)
+        before = max(client.run(peak).values())
+        start = time.perf_counter()
+        found = dask.compute(*means(model, rows, chunk))
+        seconds = time.perf_counter() - start
+        return seconds, before, max(client.run(peak).values()), np.hstack(found)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=10**7)
+    parser.add_argument("--chunk", type=int, default=250_000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
+    asked = parser.parse_args()
+    model, found = fitted(), {}
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
+    for _ in range(asked.rounds):
+        for processes in (1, asked.processes):
+            for rows in (asked.rows // 10, asked.rows):
+                outcome = run(model, processes, rows, asked.chunk)
+                found.setdefault((processes, rows), []).append(outcome)
+    print("| processes | rows | seconds | MB of a worker before | MB at most |")
+    print("|---|---|---|---|---|")
+    for (processes, rows), runs in found.items():
+        seconds, before, after = (median(run[i] for run in runs) for i in range(3))
+        print(f"| {processes} | {rows:,} | {seconds:.1f} | {before:.0f} | {after:.0f} |")
+    one, several = (median(r[0] for r in found[p, asked.rows]) for p in (1, asked.processes))
+    values = [runs[0][3] for (_, rows), runs in found.items() if rows == asked.rows]
+    difference = np.abs(np.subtract(*values)).max()
+    print(
+        f"{asked.processes} processes are {one / several:.2f} times one; averages differ by "
+        f"{difference:.0e}"
+    )
+
+
+if __name__ == "__main__":
+    main()
