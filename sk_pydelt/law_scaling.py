@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from math import factorial, prod
 from typing import Any
 
@@ -74,9 +75,9 @@ def equations(
     """
     if outputs is None and m == 1:
         outputs = np.array(["y"], dtype=object)
-    found = []
+    found: list[Equation] = []
     for law in laws:
-        name = str(law)
+        name = _distinct(str(law), {equation.name for equation in found})
         if not law.terms:
             raise ValueError("A LinearLaw needs terms, such as {('u', 't'): 1.0}; got none.")
         terms = [
@@ -84,6 +85,12 @@ def equations(
         ]
         found.append(Equation(law, terms, name))
     return found
+
+
+def _distinct(name, taken):
+    """A name that is not taken: the first, with a number behind it if need be."""
+    numbers = (f"{name} ({i})" for i in count(2))
+    return name if name not in taken else next(new for new in numbers if new not in taken)
 
 
 def _resolved(key, features, outputs, d, m, name):

@@ -196,6 +196,13 @@ def test_fits_are_the_same_for_one_random_state():
     assert_array_equal(fits[0].predict(places), fits[1].predict(places))
 
 
+def test_laws_of_one_name_are_told_apart():
+    t = np.linspace(0, 1, 9)[:, None]
+    laws = [LinearLaw({("y", 0): 1.0}, value, name="rate") for value in (1.0, 1.0, 2.0)]
+    model = bayesian(laws=laws, law_places=3).fit(t, t.ravel())
+    assert list(model.law_residuals_) == ["rate", "rate (2)", "rate (3)"]
+
+
 def test_laws_read_as_formulas():
     assert str(LinearLaw({("u", "t"): 1.0, ("u", "x", "x"): -0.1})) == "u_t - 0.1 u_xx = 0"
     assert str(LinearLaw({(0, 1): -2, 1: np.cos}, np.sin)) == "-2 f0_1 + c f1 = g"
