@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import runpy
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -48,4 +49,22 @@ def test_code_of_the_page(page, tmp_path, monkeypatch):
         except ModuleNotFoundError as missing:
             if missing.name not in OPTIONAL:
                 raise
+    plt.close("all")
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_first_tutorial_with_a_file_of_ones_own(tmp_path, monkeypatch):
+    """Its second block, as a newcomer copies it: two columns by other names, 300 rows."""
+    monkeypatch.chdir(tmp_path)
+    x = range(300)
+    rows = [f"{i / 7:.3f},{(i * 37 % 11) / 10 + i / 50:.2f}" for i in x]
+    Path("motion.csv").write_text("\n".join(["depth (m),temperature", *rows]))
+    code = (DOCS / "tutorials" / "plot_1_csv.py").read_text(encoding="utf-8").split("# %%")[2]
+    monkeypatch.setattr(plt, "show", lambda: None)
+    Path("mine.py").write_text(code, encoding="utf-8")
+    session = runpy.run_path("mine.py")
+    panels = plt.gcf().axes
+    assert [len(axes.lines) > 0 for axes in panels] == [True] * 3
+    assert all(axes.collections for axes in panels)  # the bands
+    assert session["model"].noise_std_ > 0
     plt.close("all")
