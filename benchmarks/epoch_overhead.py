@@ -1,6 +1,7 @@
-"""Time of one full-batch Adam epoch: ours beside bare loops, MLPRegressor and Keras, in one run.
+"""Time of one Adam epoch: ours beside bare loops, MLPRegressor and Keras, in one run.
 
     python benchmarks/epoch_overhead.py
+    python benchmarks/epoch_overhead.py --batch-size 1024
 
 Rows alternate within each round, and the table shows medians over the rounds, so that a busy
 machine slows all rows alike. The bare torch loop is the floor: fused Adam, no callbacks, no
@@ -25,10 +26,11 @@ from torch import nn
 from sk_pydelt import NeuralNetworkInterpolator
 
 HIDDEN_LAYERS = (128, 64, 32)
-SIZES = ((15, 1), (1000, 3))
+SIZES = ((15, 1), (1000, 3))  # of full batches
+MANY = ((32_768, 3),)  # of mini-batches
 
 
-def bare_loop(X, y, epochs, threads):
+def bare_loop(X, y, epochs, batch_size, threads):
     """Seconds for an epoch of the shortest training loop torch allows."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -39,14 +41,20 @@ def bare_loop(X, y, epochs, threads):
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
     loss_function = nn.MSELoss()
 
+    def batches():
+        if batch_size is None:
+            return [(X, y)]
+        return ((X[rows], y[rows]) for rows in torch.randperm(len(X)).split(batch_size))
+
     def train(n):
         for _ in range(n):
-            optimizer.zero_grad()
-            loss = loss_function(net(X), y)
-            loss.backward()
-            optimizer.step()
+            for places, targets in batches():
+                optimizer.zero_grad()
+                loss = loss_function(net(places), targets)
+                loss.backward()
+                optimizer.step()
 
-    train(10)
+    train(10 if batch_size is None else 1)
     start = time.perf_counter()
     train(epochs)
     seconds = (time.perf_counter() - start) / epochs
@@ -56,29 +64,31 @@ def bare_loop(X, y, epochs, threads):
 
 def _epoch_of_fit(make, X, y, epochs):
     """Seconds for an epoch, from the difference of a long and a short fit; the first warms up."""
-    seconds = []
-    for n in (10, 10, 10 + epochs):
+    seconds, few = [], min(10, epochs)
+    for n in (few, few, few + epochs):
         start = time.perf_counter()
         make(n).fit(X, y)
         seconds.append(time.perf_counter() - start)
     return (seconds[2] - seconds[1]) / epochs
 
 
-def interpolator(X, y, epochs, backend):
+def interpolator(X, y, epochs, batch_size, backend):
     options = {"dtype": X.dtype.name, "backend": backend, "random_state": 0}
-    epochs *= 10 if backend == "tensorflow" else 1  # compiled epochs are short beside the compiling
+    options["batch_size"] = batch_size
+    if backend == "tensorflow" and batch_size is None:
+        epochs *= 10  # compiled epochs are short beside the compiling
     return _epoch_of_fit(
         lambda n: NeuralNetworkInterpolator(HIDDEN_LAYERS, epochs=n, **options), X, y, epochs
     )
 
 
-def mlp_regressor(X, y, epochs):
+def mlp_regressor(X, y, epochs, batch_size):
     def make(n):
         forever = {"max_iter": n, "n_iter_no_change": 10 * n, "tol": 0}
         return MLPRegressor(
             hidden_layer_sizes=HIDDEN_LAYERS,
             activation="tanh",
-            batch_size=len(X),
+            batch_size=batch_size or len(X),
             random_state=0,
             **forever,
         )
@@ -86,7 +96,7 @@ def mlp_regressor(X, y, epochs):
     return _epoch_of_fit(make, X, y, epochs)
 
 
-def keras_fit(X, y, epochs):
+def keras_fit(X, y, epochs, batch_size):
     """Seconds for an epoch of Keras' own loop."""
     from sk_pydelt.backends.tensorflow.framework import keras
 
@@ -94,9 +104,10 @@ def keras_fit(X, y, epochs):
     layers = [keras.layers.Dense(k, activation="tanh", dtype=X.dtype.name) for k in HIDDEN_LAYERS]
     model = keras.Sequential([*layers, keras.layers.Dense(1, dtype=X.dtype.name)])
     model.compile(optimizer="adam", loss="mse")
-    model.fit(X, y, batch_size=len(X), epochs=3, verbose=0)
+    size = batch_size or len(X)
+    model.fit(X, y, batch_size=size, epochs=3, verbose=0)
     start = time.perf_counter()
-    model.fit(X, y, batch_size=len(X), epochs=epochs, verbose=0)
+    model.fit(X, y, batch_size=size, epochs=epochs, verbose=0)
     return (time.perf_counter() - start) / epochs
 
 
@@ -128,12 +139,15 @@ def methods():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=None)
+    parser.add_argument("--batch-size", type=int, default=None)
     arguments = parser.parse_args()
+    size = arguments.batch_size
+    epochs = arguments.epochs or (200 if size is None else 5)
     warnings.simplefilter("ignore", ConvergenceWarning)
     print(f"{torch.get_num_threads()} threads, layers {HIDDEN_LAYERS}, milliseconds for an epoch")
     print(f"{'samples':>9} {'dtype':>8} {'method':>28} {'ms':>8} {'of floor':>9}")
-    for n, d in SIZES:
+    for n, d in SIZES if size is None else MANY:
         for dtype in ("float64", "float32"):
             rng = np.random.default_rng(0)
             X = rng.standard_normal((n, d)).astype(dtype)
@@ -141,7 +155,7 @@ def main():
             times = {name: [] for name in methods()}
             for _ in range(arguments.rounds):
                 for name, method in methods().items():
-                    times[name].append(1e3 * method(X, y, arguments.epochs))
+                    times[name].append(1e3 * method(X, y, epochs, size))
             medians = {name: median(values) for name, values in times.items()}
             floor = min(value for name, value in medians.items() if name.startswith("bare"))
             for name, value in medians.items():

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .backends import end_early
 from .base import validated
 from .checks import check_measured, check_rows
 from .held_out import further_samples
@@ -142,16 +143,24 @@ class IncrementalInterpolator(SobolevInterpolator):
         check_rows(X, y)
         self._samples(X[:1], y[:1], None)
         blocks, goes_on = RowBlocks(X, y, self.batch_size), self._goes_on
-        self._n_outputs = len(blocks.range()[0]) - self.n_features_in_
+        low, high = blocks.range()
+        self._n_outputs = len(low) - self.n_features_in_
         if not goes_on:
-            self._fit_scalers(blocks)
+            self._fit_scalers(blocks, *(part[: self.n_features_in_] for part in (low, high)))
         rng = check_random_state(self.random_state)
         curve = list(self.loss_curve_) if goes_on else []
+        done, first = vars(self).copy(), len(curve)
         with ProgressBar(self.epochs, self.verbose) as bar:
-            for _ in range(self.epochs):
-                curve.append(self._epoch(blocks, rng, len(curve), goes_on))
-                self.loss_curve_, self.n_iter_, goes_on = list(curve), len(curve), True
-                bar.show(1, {"train_loss": curve[-1]})
+            try:
+                for _ in range(self.epochs):
+                    curve.append(self._epoch(blocks, rng, len(curve), goes_on))
+                    self.loss_curve_, self.n_iter_, goes_on = list(curve), len(curve), True
+                    done = vars(self).copy()
+                    bar.show(1, {"train_loss": curve[-1]})
+            except KeyboardInterrupt:
+                end_early(len(curve) - first, self.epochs)
+                self.__dict__.update(done)  # after the last whole epoch
+                self.stop_reason_ = self.stop_reason_ and "interrupted"
         self._warn_of_constants(*blocks.spread(), None)
         del self._goes_on
         return self
@@ -168,9 +177,8 @@ class IncrementalInterpolator(SobolevInterpolator):
             sizes.append(len(X))
         return float(np.average(losses, weights=sizes))
 
-    def _fit_scalers(self, blocks):
-        """Scalers fitted a block after another, and the features that never vary."""
-        low, high = (part[: self.n_features_in_] for part in blocks.range())
+    def _fit_scalers(self, blocks, low, high):
+        """Scalers fitted a block after another; features of which both ends agree are held."""
         self._free = varies(np.stack([low, high]))
         self._held_at = np.where(self._free, 0.0, low)
         if not self._free.all():

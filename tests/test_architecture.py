@@ -74,7 +74,7 @@ MAY_IMPORT = {
     "mixtures": "chain* components jets*",
     "probabilistic": "base calculus* chain* components jets* mixtures state tensors",
     "row_blocks": "checks",
-    "incremental": "base checks held_out progress row_blocks samples scaling sobolev",
+    "incremental": "backends base checks held_out progress row_blocks samples scaling sobolev",
     "neural": f"{ESTIMATOR} backends convergence incremental laws options",
     "bayesian*": (
         f"{ESTIMATOR} bayesian* checks components law_rows laws noise probabilistic sobolev"

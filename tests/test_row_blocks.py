@@ -163,6 +163,26 @@ def test_bad_rows(spoil, message):
         small(batch_size=32).fit(*data)
 
 
+def test_a_break_keeps_the_net_of_the_last_whole_epoch(files):
+    class Breaks(Rows):
+        """The user presses Ctrl-C in the third epoch, after two passes for the scalers."""
+
+        reads = 0
+
+        def __getitem__(self, rows):
+            self.reads += 1
+            if self.reads == 1 + 2 * 6 + 2 * 6 + 3:  # of 6 blocks
+                raise KeyboardInterrupt
+            return super().__getitem__(rows)
+
+    options = {"batch_size": 32, "shuffle": False}
+    with pytest.warns(UserWarning, match="interrupted after 2 of 12 epochs"):
+        net = small(**options).fit(Breaks(X), files[1])
+    expected = small(epochs=2, **options).fit(*files)
+    assert_array_equal(net.predict(X), expected.predict(X))
+    assert (net.n_iter_, net.stop_reason_) == (2, "interrupted")
+
+
 def test_gaps_in_y_count_nothing(files):
     gaps = np.where(np.arange(N)[:, None] % 9 == [0, 3], np.nan, Y)
     net = small(batch_size=32, epochs=30).fit(files[0], gaps)

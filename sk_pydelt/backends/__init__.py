@@ -8,7 +8,7 @@ from .features import FEATURES, Feature
 from .memory import require_memory_for
 from .registry import OURS, backend_names, feature_table, get_backend, refuse, register_backend
 from .schedule import one_of_many
-from .training import constant_loss
+from .training import constant_loss, end_early
 
 __all__ = [
     "FEATURES",
@@ -21,6 +21,7 @@ __all__ = [
     "Start",
     "backend_names",
     "constant_loss",
+    "end_early",
     "feature_table",
     "get_backend",
     "one_of_many",

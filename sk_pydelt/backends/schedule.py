@@ -32,11 +32,12 @@ FACTORS: dict[str, Callable[..., float]] = {
 
 
 def one_of_many(fit: FitSpec, epochs: int) -> FitSpec:
-    """A part of a fit, of so many epochs, with the schedule of the whole."""
+    """A part of a fit, of so many epochs, with the schedule of the whole; it shows no bar."""
     schedule = fit.learning_rate_schedule
     if isinstance(schedule, str) and schedule != "constant":
         schedule = partial(FACTORS[schedule], epochs=fit.epochs)
-    return replace(fit, epochs=epochs, warm_start=True, learning_rate_schedule=schedule)
+    part = replace(fit, epochs=epochs, warm_start=True, verbose=False)
+    return replace(part, learning_rate_schedule=schedule)
 
 
 def learning_rate(fit: FitSpec, epoch: int) -> float:
