@@ -143,6 +143,17 @@ def test_the_posterior_is_that_of_samples_and_laws():
     assert_allclose(root @ root.T @ precision, np.eye(net.n_weights), atol=1e-6)
 
 
+def test_laws_are_summed_over_blocks_of_rows(monkeypatch):
+    from sk_pydelt.bayesian import problem
+
+    places, noisy, _ = rotation(n=20)
+    fits = []
+    for entries in (2**23, 200):
+        monkeypatch.setattr(problem, "BLOCK_ENTRIES", entries)
+        fits.append(bayesian(laws=["divergence-free"], law_places=10).fit(places, noisy))
+    assert_allclose(*(model.predict(places) for model in fits), rtol=1e-6)
+
+
 def test_held_out_samples_are_judged_with_the_laws():
     """Of a polynomial, whose fit is linear: against a direct solution without some samples."""
     from sk_pydelt.bayesian.candidate import Candidate

@@ -29,10 +29,10 @@ Net = Perceptron | PolynomialNet
 FIRST_NOISE = 0.1  # of the scaled targets
 BLOCK_ENTRIES = 2**23  # of a Jacobian held at once
 DUAL_ADVANTAGE = 0.9  # residuals for each weight up to which a dual system takes less time
+BEND_ADVANTAGE = 1.25  # ... and up to which steps are bent: for more it was measured not to pay
 FIRST_LAW = 1.0  # precision of laws, ...
 LAW_GROWTH = 1.2  # ... by which factor it may rise in a step, ...
 LAW_CEILING = 0.3  # ... and to how many times that of the values: higher, laws pruned nets
-BEND_ADVANTAGE = 1.25  # ... and up to which steps are bent: for more it was measured not to pay
 
 
 def _groups(shapes):
@@ -306,13 +306,24 @@ class _LawPoint:
     """
 
     def __init__(self, net: Net, w: np.ndarray, rows: LawRows, scale: float) -> None:
-        self.net, self.rows, self.scale = net, rows, scale
+        self.net, self.w, self.rows, self.scale = net, w, rows, scale
         self._forward = net.forward(w, rows.jet)
         self.residuals = scale * (self._forward.combined(rows.functional) - rows.target)
 
     def normal_equations(self) -> tuple[list, list]:
-        """JᵀJ (P, P) and Jᵀr (P,) of each law."""
-        J = self.scale * self._forward.combined_jacobian(self.rows.functional)
-        by_law = [np.ascontiguousarray(J[:, i]) for i in range(J.shape[1])]
-        gradients = [r @ J_l for r, J_l in zip(self.residuals.T, by_law)]
-        return [J_l.T @ J_l for J_l in by_law], gradients
+        """JᵀJ (P, P) and Jᵀr (P,) of each law, summed over blocks of rows."""
+        n_laws = self.residuals.shape[1]
+        grams, gradients = [0.0] * n_laws, [0.0] * n_laws
+        size = rows_within(self.net.n_weights * n_laws, BLOCK_ENTRIES)
+        for part in row_slices(len(self.rows), size):
+            J = self._jacobian(part, size)
+            for i in range(n_laws):
+                J_i = np.ascontiguousarray(J[:, i])
+                grams[i] = grams[i] + J_i.T @ J_i
+                gradients[i] = gradients[i] + self.residuals[part, i] @ J_i
+        return grams, gradients
+
+    def _jacobian(self, part, size):
+        whole = size >= len(self.rows)
+        forward = self._forward if whole else self.net.forward(self.w, self.rows.jet[part])
+        return self.scale * forward.combined_jacobian(self.rows.functional[part])

@@ -43,8 +43,10 @@ class EvidencePoint(ABC):
 
     @property
     def squares(self) -> Any:
-        """Sum of squared residuals of each output, (m,): those of further ones too, which have no
-        rows among `residuals`."""
+        """Sum of squared residuals of each output, (m,).
+
+        A child may have further outputs, whose rows are not among `residuals`.
+        """
         return (self.residuals**2).sum(0)
 
     @abstractmethod
