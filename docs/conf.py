@@ -82,8 +82,14 @@ html_theme_options = {
 html_sidebars = {"index": [], "benchmarks": [], "search": []}
 
 
+def _routing(app, kind, name, thing, skip, options):
+    """Leave out scikit-learn's methods of metadata routing, which every estimator has."""
+    return True if name == "get_metadata_routing" or name.endswith("_request") else None
+
+
 def setup(app):
     """Write reference, benchmarks and the picture of the front before Sphinx reads them."""
+    app.connect("autodoc-skip-member", _routing)
     app.connect("config-inited", lambda *_: write_reference(DOCS))
     app.connect("config-inited", lambda *_: draw_front(DOCS))
     app.connect("config-inited", lambda *_: write_measurements(DOCS))
