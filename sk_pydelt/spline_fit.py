@@ -6,18 +6,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .explained import warn_user
 from .samples import Samples
 from .solvers.polyharmonic import PolyharmonicColumns, PolyharmonicSpline
 from .solvers.reweighting import reweighted
 from .solvers.smoothing_choice import resolution
 from .solvers.smoothing_curves import SplineColumns, fit_curve
 from .solvers.smoothing_surfaces import fit_surface
+from .solvers.surface_knots import fit_surface_by_knots
+from .solvers.threads import one_blas_thread
 
 __all__ = ["FittedSpline", "SplineFit", "merge_repeated", "spline_knots", "spline_values"]
 
 SAME_PLACE = 1e-10  # of a feature's range: closer values are one place, apart by rounding
 HIGHEST_SMOOTHED = 11  # degree of a curve: its values are right to some 1e-4 of their spread
-MAX_CENTRES = 10_000  # several features: matrices of this size squared
+MAX_CENTRES = 10_000  # several features: matrices of this size squared; above, fewer knots
+MOST_FEATURES = 5  # of a surface of fewer knots than places
 EXACT = 1e-8  # of the spread of y: a smaller scale of noise is rounding
 
 
@@ -80,11 +84,32 @@ class SplineFit:
         noise = [resolution(column) ** 2 / 12 for column in samples.y.T]
         arguments = X, y, weight, self.degree, self.smoothing, noise
         if n_features == 1:
-            return FittedSpline(*fit_curve(*arguments, self.period))
-        _check_size(len(X))
-        (coefficients, origin, tail), *others = fit_surface(*arguments)
-        spline = PolyharmonicSpline(X, coefficients, origin, tail, self.degree)
-        return FittedSpline(spline, *others)
+            with one_blas_thread(len(X)):
+                return FittedSpline(*fit_curve(*arguments, self.period))
+        with one_blas_thread(min(len(X), MAX_CENTRES) ** 3):
+            surface, *others = self._surface(*arguments)
+        return FittedSpline(PolyharmonicSpline(*surface, self.degree), *others)
+
+    def _surface(self, X, *others):
+        if len(X) <= MAX_CENTRES:
+            found, *rest = fit_surface(X, *others)
+            return (X, *found), *rest
+        if self.smoothing == 0:
+            raise ValueError(
+                f"A spline goes through at most {MAX_CENTRES} places of several features, for its "
+                "memory grows as their square: set smoothing=None, or a small smoothing, by which "
+                f"fewer kernels are fitted to all samples; got {len(X)} places."
+            )
+        if X.shape[1] > MOST_FEATURES:
+            raise ValueError(
+                f"A spline of more than {MOST_FEATURES} features takes at most {MAX_CENTRES} "
+                "distinct places, for its memory grows as their square, and fewer kernels would "
+                "be too far apart: fit to fewer samples, or a NeuralNetworkInterpolator; got "
+                f"{len(X)} places of {X.shape[1]} features."
+            )
+        found = fit_surface_by_knots(X, *others)
+        _warn_of_detail(len(found[0][0]), found[2].max())
+        return found
 
     def _robust(self, output):
         """The spline of one output with weights that leave outliers out."""
@@ -169,11 +194,14 @@ def _check_degree(degree, n_features, smoothing, period):
         )
 
 
-def _check_size(n_places):
-    if n_places > MAX_CENTRES:
-        raise ValueError(
-            f"A spline of several features takes at most {MAX_CENTRES} distinct places, for its "
-            f"memory grows as their square: fit to fewer samples; got {n_places}."
+def _warn_of_detail(n_knots, dof):
+    """Say so where a surface of few kernels would follow more detail than they can."""
+    if dof > n_knots / 2:
+        warn_user(
+            f"The samples have more detail than {n_knots} kernels can follow, which take {dof:.0f} "
+            f"degrees of freedom: what is finer counts as noise. Fit parts of the range, of "
+            f"{MAX_CENTRES} places at most, or a NeuralNetworkInterpolator.",
+            UserWarning,
         )
 
 

@@ -39,6 +39,7 @@ TRUSTED_TYPES = [
     "sk_pydelt.samples.Samples",
     "sk_pydelt.samples.Slopes",
     "sk_pydelt.solvers.curve_posterior.CurvePosterior",
+    "sk_pydelt.solvers.knot_posterior.KnotPosterior",
     "sk_pydelt.solvers.polyharmonic.PolyharmonicColumns",
     "sk_pydelt.solvers.polyharmonic.PolyharmonicSpline",
     "sk_pydelt.solvers.smoothing_curves.NaturalSpline",
@@ -46,4 +47,5 @@ TRUSTED_TYPES = [
     "sk_pydelt.solvers.surface_modes.SurfaceModes",
     "sk_pydelt.solvers.surface_posterior.SurfacePosterior",
     "sk_pydelt.spline.SplineInterpolator",
+    "sk_pydelt.spline_shape.Antiderivative",
 ]

@@ -79,7 +79,7 @@ MAY_IMPORT = {
     "bayesian*": (
         f"{ESTIMATOR} bayesian* checks components law_rows laws noise probabilistic sobolev"
     ),
-    "spline_fit": "samples solvers*",
+    "spline_fit": "explained samples solvers*",
     "spline_shape": "base calculus* state",
     "spline": f"{ESTIMATOR} components probabilistic scaling spline_fit spline_shape",
     "pydelt_names": "",

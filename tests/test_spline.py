@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_pydelt import differentiate, spline_fit
+from sk_pydelt import differentiate
 from sk_pydelt.solvers import polyharmonic
 from sk_pydelt.solvers.smoothing_curves import fit_curve
 from sk_pydelt.solvers.smoothing_surfaces import fit_surface
@@ -416,14 +416,6 @@ def test_constant_features_and_places_on_a_line(smoothing):
     with pytest.warns(UserWarning, match=r"Features \[0\] never vary"):
         alone = SplineInterpolator(smoothing).fit(np.full((30, 1), 2.0), y)
     assert_allclose(alone.predict([[2.0], [3.0]]), y.mean())
-
-
-def test_too_many_places_of_several_features(monkeypatch):
-    monkeypatch.setattr(spline_fit, "MAX_CENTRES", 50)
-    X, y = SAMPLES[2]
-    SplineInterpolator().fit(X[:50].repeat(2, axis=0), y[:50].repeat(2))
-    with pytest.raises(ValueError, match="at most 50 distinct places.* got 80"):
-        SplineInterpolator().fit(X, y)
 
 
 @pytest.mark.parametrize(("d", "smoothing"), [(1, None), (1, 0.1), (2, 0.0)])

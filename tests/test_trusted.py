@@ -15,7 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from small_nets import small
 
 import sk_pydelt.dask as lazy
-from sk_pydelt import LinearLaw, SplineInterpolator, interpolation, multivariate
+from sk_pydelt import LinearLaw, SplineInterpolator, interpolation, multivariate, spline_fit
 from sk_pydelt.trusted import TRUSTED_TYPES
 
 PAGE = Path(__file__).parents[1] / "docs" / "files.md"
@@ -38,9 +38,17 @@ def further():
         "fields of nets": multivariate.NeuralNetworkMultivariateDerivatives(**FEW).fit(*field),
         "tensors": multivariate.TensorDerivatives().fit(*field),
         "derivative": fitted("spline").differentiate(2),
+        "antiderivative": fitted("spline").antiderivative(),
+        "surface of few kernels": _surface_of_few_kernels(),
         "lazy derivative": lazy.differentiate(fitted("spline")),
         "pipeline": make_pipeline(StandardScaler(), SplineInterpolator()).fit(X, Y),
     }
+
+
+def _surface_of_few_kernels():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spline_fit, "MAX_CENTRES", 10)
+        return SplineInterpolator(1e-3).fit(np.column_stack([X, np.cos(3 * X)]), Y)
 
 
 def needed(model):

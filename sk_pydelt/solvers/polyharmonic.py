@@ -7,10 +7,11 @@ from operator import add
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial.distance import cdist
 
 from ..jets import Jet
-from ..jets.blocks import in_row_blocks
-from .surface_modes import kernel_factor, monomials
+from ..jets.blocks import in_row_blocks, row_slices, rows_within
+from .surface_modes import distance_kernel, kernel_factor, monomials
 
 __all__ = ["PolyharmonicColumns", "PolyharmonicSpline"]
 
@@ -54,7 +55,19 @@ class PolyharmonicSpline:
 
     def __call__(self, X: ArrayLike) -> np.ndarray:
         """Values at X (n, d): shape (n, q)."""
-        return self.propagate(Jet.variables(X, 0)).value
+        X = np.asarray(X, dtype=np.float64)
+        found = [self._values(X[rows]) for rows in row_slices(len(X), self._rows_at_a_time)]
+        return np.concatenate(found) if found else np.empty((0, self.coefficients.shape[1]))
+
+    @property
+    def _rows_at_a_time(self):
+        return rows_within(len(self.centres), BLOCK_ENTRIES)
+
+    def _values(self, X):
+        columns = np.hsplit(X - self.origin, X.shape[1])
+        tail = np.hstack(monomials(columns, (self.degree - 1) // 2))
+        kernel = distance_kernel(cdist(X, self.centres), self.degree)
+        return kernel @ self.coefficients + tail @ self.tail
 
     def propagate(self, jet: Jet) -> Jet:
         """The jet of the spline's values, (n, q), from that of places, (n, d)."""

@@ -41,7 +41,9 @@ def fit_surface(
         )
     modes = SurfaceModes(X, weight, degree)
     halving = 2.0 ** (degree + X.shape[1])
-    chosen, c, smoothed = _solve_on_spectrum(modes, y, smoothing, halving, noise)
+    bends = len(X) > modes.polynomials[0].shape[1]
+    solved = _solve_directly(modes, y, smoothing) if smoothing and bends else None
+    chosen, c, smoothed = solved or _solve_on_spectrum(modes, y, smoothing, halving, noise)
     rest = y - modes.kernel @ c - chosen * c / modes.root[:, None] ** 2
     alphas = [k for k in range((degree + 1) // 2) for _ in multi_indices(X.shape[1], k)]
     tail = _tail(modes.tail_columns, rest, X.shape[1]) / modes.length ** np.c_[alphas]
@@ -66,6 +68,20 @@ def _tail(columns, values, d):
     rest = lstsq(columns, values - columns[:, : d + 1] @ plane, cond=RANK)[0]
     rest[: d + 1] += plane
     return rest
+
+
+def _solve_directly(modes, y, lam):
+    """The same as `_solve_on_spectrum` of a λ that is given; None where it is next to nothing."""
+    root, (U, _) = modes.root[:, None], modes.polynomials
+    solved = modes.solved(lam, root * y)
+    if solved is None:
+        return None
+    found, trace = solved
+    beside = root * y - U @ (U.T @ (root * y))
+    squares = np.sum((lam * found) ** 2, axis=0)
+    roughness = np.sum(found * (beside - lam * found), axis=0)
+    smoothed = [Smoothed(a, b, lam * trace) for a, b in zip(squares, roughness)]
+    return np.full(y.shape[1], lam), root * found, smoothed
 
 
 def _solve_on_spectrum(modes, y, smoothing, halving, noise):

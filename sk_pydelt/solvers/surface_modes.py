@@ -5,12 +5,12 @@ from math import factorial
 from operator import mul
 
 import numpy as np
-from scipy.linalg import eigh, svd
+from scipy.linalg import eigh, lapack, svd
 from scipy.spatial.distance import cdist
 
 from ..jets import multi_indices
 
-__all__ = ["RANK", "SurfaceModes", "kernel_factor", "monomials"]
+__all__ = ["RANK", "SurfaceModes", "distance_kernel", "kernel_factor", "monomials"]
 
 RANK = 1e-9  # relative singular values below this are zero: rounding of the scaled features
 
@@ -30,14 +30,19 @@ def kernel_factor(degree: int) -> float:
     return (-1) ** ((degree + 1) // 2) / (2 * factorial(degree))
 
 
-def _project_out(K, U):
-    """Eigenvalues, ascending, and eigenvectors of K on the complement of orthonormal columns U."""
+def distance_kernel(distance: np.ndarray, degree: int) -> np.ndarray:
+    """The kernel at distances: powers by products."""
+    found, square = kernel_factor(degree) * distance, distance**2
+    for _ in range(degree // 2):
+        found *= square
+    return found
+
+
+def _projected(K, U):
+    """K on the complement of orthonormal columns U, of whose space there is nothing left."""
     K = K - U @ (U.T @ K)
-    K = K - (K @ U) @ U.T
-    K += (2 * abs(np.trace(K)) + np.abs(K).max()) * (U @ U.T)  # moves theirs to the far end
-    values, vectors = eigh(K, overwrite_a=True)
-    n = len(K) - U.shape[1]
-    return np.maximum(values[:n], 0.0), vectors[:, :n]
+    K -= (K @ U) @ U.T
+    return K
 
 
 class SurfaceModes:
@@ -74,7 +79,7 @@ class SurfaceModes:
     @cached_property
     def kernel(self) -> np.ndarray:
         """The kernel between all places, (n, n)."""
-        return kernel_factor(self.degree) * cdist(self.X, self.X) ** self.degree
+        return distance_kernel(cdist(self.X, self.X), self.degree)
 
     @cached_property
     def tail_columns(self) -> np.ndarray:
@@ -92,10 +97,36 @@ class SurfaceModes:
     @cached_property
     def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues, ascending, and vectors of the weighted kernel beside the polynomials."""
-        weighted = self.root[:, None] * self.kernel * self.root
-        values, vectors = _project_out(weighted, self.polynomials[0])
+        U = self.polynomials[0]
+        K = _projected(self._weighted, U)
+        K += (2 * abs(np.trace(K)) + np.abs(K).max()) * (U @ U.T)  # moves theirs to the far end
+        values, vectors = eigh(K, overwrite_a=True)
+        n = len(vectors) - U.shape[1]
+        values = np.maximum(values[:n], 0.0)
         values[values < np.finfo(float).eps * np.abs(self.kernel).max()] = 0.0
-        return values, vectors
+        return values, vectors[:, :n]
+
+    @property
+    def _weighted(self):
+        return self.root[:, None] * self.kernel * self.root
+
+    def solved(self, lam: float, values: np.ndarray) -> tuple[np.ndarray, float] | None:
+        """(κ + λ)⁻¹ of weighted values (n, q) beside the polynomials, and its trace there.
+
+        By Cholesky's decomposition; None where rounding leaves no positive matrix.
+        """
+        U = self.polynomials[0]
+        matrix = _projected(self._weighted, U)
+        size = np.abs(matrix).max()
+        matrix += size * (U @ U.T)  # that is not singular
+        matrix.flat[:: len(matrix) + 1] += lam
+        factor, failed = lapack.dpotrf(matrix, lower=1, clean=1, overwrite_a=1)
+        if failed:
+            return None
+        found, _ = lapack.dpotrs(factor, values - U @ (U.T @ values), lower=1)
+        inverse, _ = lapack.dtrtri(factor, lower=1, overwrite_c=1)
+        trace = np.einsum("ij,ij->", inverse, inverse) - U.shape[1] / (size + lam)
+        return found - U @ (U.T @ found), trace
 
     @cached_property
     def across(self) -> np.ndarray:
