@@ -9,7 +9,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
@@ -135,6 +135,14 @@ def test_predictions_are_those_in_memory(name):
 def test_a_model_without_error_bars_is_refused_before_anything_is_computed():
     with pytest.raises(TypeError, match="NeuralNetworkInterpolator .* standard deviation"):
         lazy.predict(MODELS["pytorch"], array(), return_std=True)
+
+
+@pytest.mark.parametrize("name", ["predict", "jacobian", "laplacian"])
+def test_methods_of_estimators_take_dask_arrays_and_compute_at_once(name):
+    model = MODELS["spline of a field"]
+    found = getattr(model, name)(array())
+    assert isinstance(found, np.ndarray)
+    assert_array_equal(found, getattr(model, name)(X))
 
 
 def never(block):
