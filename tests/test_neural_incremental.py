@@ -73,6 +73,14 @@ def test_partial_fit_goes_on_from_fit(backend, form):
     assert_allclose(net.predict(X), whole.predict(X), rtol=1e-12, atol=1e-12)
 
 
+def test_a_schedule_of_many_epochs_goes_on_over_calls():
+    net = small(learning_rate_schedule="cosine", epochs=5)
+    whole = clone(net).fit(X, Y)
+    for _ in range(5):
+        net = pickle.loads(pickle.dumps(net.partial_fit(X, Y)))
+    assert_array_equal(net.predict(X), whole.predict(X))
+
+
 def test_a_module_of_the_users_goes_on():
     net = small(module=plain, epochs=1).fit(X, Y)
     for _ in range(3):
