@@ -13,6 +13,7 @@ TRUSTED_TYPES = [
     "sk_pydelt.backends.pytorch.perceptron_net.PerceptronNet",
     "sk_pydelt.backends.pytorch.recipe.Recipe",
     "sk_pydelt.backends.pytorch.skorch_net.SkorchNet",
+    "sk_pydelt.backends.schedule.Schedule",
     "sk_pydelt.backends.tensorflow.keras_net.KerasNet",
     "sk_pydelt.backends.tensorflow.perceptron_net.PerceptronNet",
     "sk_pydelt.backends.tensorflow.training.Training",

@@ -32,6 +32,7 @@ def further():
     return {
         "drop-in net": curve,
         "its derivative": curve.differentiate(1),
+        "net that goes on": small(learning_rate_schedule="cosine", loss="huber").partial_fit(X, Y),
         "periodic net": small(period={0: 3.0}).fit(X, Y),
         "net told a law": clone(BAYESIAN).set_params(laws=[SLOPE], law_places=5).fit(X, Y),
         "fields": multivariate.MultivariateDerivatives().fit(*field),
@@ -62,7 +63,15 @@ def test_skops_gives_the_same_bits(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["drop-in net", "its derivative", "periodic net", "net told a law", "derivative"]
+    "name",
+    [
+        "drop-in net",
+        "its derivative",
+        "net that goes on",
+        "periodic net",
+        "net told a law",
+        "derivative",
+    ],
 )
 def test_skops_gives_the_same_bits_of(name):
     model = further()[name]

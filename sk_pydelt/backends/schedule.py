@@ -1,14 +1,13 @@
 """The learning rate of each epoch."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from math import cos, isfinite, pi
 from numbers import Real
 
 from .contract import FitSpec
 
-__all__ = ["learning_rate", "one_of_many"]
+__all__ = ["Schedule", "learning_rate", "one_of_many"]
 
 
 def _constant(epoch: int, epochs: int) -> float:
@@ -24,18 +23,29 @@ def _cosine(epoch: int, epochs: int) -> float:
 
 
 # By name: the factor of the learning rate in an epoch (from 0) of so many.
-FACTORS: dict[str, Callable[..., float]] = {
+FACTORS: dict[str, Callable[[int, int], float]] = {
     "constant": _constant,
     "invscaling": _invscaling,
     "cosine": _cosine,
 }
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule by name over so many epochs, as a function of the epoch."""
+
+    name: str
+    epochs: int
+
+    def __call__(self, epoch: int) -> float:
+        return FACTORS[self.name](epoch, self.epochs)
+
+
 def one_of_many(fit: FitSpec, epochs: int) -> FitSpec:
     """A part of a fit, of so many epochs, with the schedule of the whole; it shows no bar."""
     schedule = fit.learning_rate_schedule
     if isinstance(schedule, str) and schedule != "constant":
-        schedule = partial(FACTORS[schedule], epochs=fit.epochs)
+        schedule = Schedule(schedule, fit.epochs)
     part = replace(fit, epochs=epochs, warm_start=True, verbose=False)
     return replace(part, learning_rate_schedule=schedule)
 
