@@ -176,6 +176,7 @@ def map_jets(
     order: int,
     directions: np.ndarray | None,
     function: Callable[[RowsJet], Any],
+    most_rows: int = BLOCK_ROWS,
 ) -> Any:
     """Apply a function to the jets of blocks of rows and put the results under each other.
 
@@ -194,7 +195,7 @@ def map_jets(
         return found if place is None else as_numpy(found)
 
     n_terms = comb(len(directions) + order, order)
-    block_rows = min(BLOCK_ROWS, rows_within(n_terms, BLOCK_TERMS))
+    block_rows = min(most_rows, rows_within(n_terms, BLOCK_TERMS))
     block_rows = block_rows if device is None else device.rows(n_terms)
     with without_overflow_warnings():
         found = map_row_blocks(block, range(len(rows.values)), block_rows)

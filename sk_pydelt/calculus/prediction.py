@@ -7,15 +7,17 @@ from sklearn.base import BaseEstimator
 
 from ..chain import propagate
 from ..jets import Jet
-from .evaluation import evaluate
+from .evaluation import map_jets
 from .rows import Rows
 
 __all__ = ["has_rules", "predicted"]
 
+VALUE_ROWS = 4096  # at a time on a processor: values are not as large as jets
+
 
 def predicted(model: BaseEstimator, X: ArrayLike | Rows) -> Any:
     """What a fitted model predicts, (n, m): a tensor where X is one."""
-    return evaluate(model, X, 0, lambda jet: jet.value)
+    return map_jets(model, X, 0, None, lambda jet: propagate(model, jet).value, VALUE_ROWS)
 
 
 def has_rules(model: BaseEstimator, X: Any) -> bool:
