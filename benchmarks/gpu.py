@@ -159,7 +159,8 @@ def batches(n, device, rounds):
         return timed(lambda: bare_loop(X, y, epochs, device))
 
     fit(1), loop(1)
-    ours, bare = (median((run(6) - run(1)) / 5 for _ in range(rounds)) for run in (fit, loop))
+    seconds = [[(run(6) - run(1)) / 5 for run in (fit, loop)] for _ in range(rounds)]
+    ours, bare = map(median, zip(*seconds))
     cells = f"{1e3 * ours:10.1f}{1e3 * bare:10.1f}{ours / bare:8.2f}{1.2:8.2f}"
     print(f"{f'an epoch of {n:,} in batches of {BATCH}':44}{cells}")
 
