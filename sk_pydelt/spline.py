@@ -106,10 +106,11 @@ class SplineInterpolator(CurveShape, ProbabilisticInterpolator):
     has the comparison.
 
     With robust=True each output is fitted again and again, with weights that follow from its
-    residuals r and from the noise σ, 1.4826 times their median size: first Huber's, then Tukey's
-    (1 − (r / 4.685 σ)²)², until these no longer change; λ is chosen anew each time. Without
-    outliers slopes lose some 3 %. `noise_std_` is that σ, which is the noise without the outliers,
-    and error bars are of the last fit. More outliers than good samples at one bend are a bend.
+    residuals r (at first from the medians of seven neighbours) and from the noise σ, 1.4826 times
+    their median size: first Huber's, then Tukey's (1 − (r / 4.685 σ)²)², until these no longer
+    change; λ is chosen anew each time. Without outliers slopes lose a few percent. `noise_std_` is
+    that σ, which is the noise without the outliers, and error bars are of the last fit. More
+    outliers than good samples at one bend are a bend.
 
     A periodic spline has n_free = 1 in place of m, a constant, and no ends; f, f', ... repeat
     exactly, and so do error bars, which are those of a process that repeats.

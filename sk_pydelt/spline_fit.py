@@ -9,7 +9,7 @@ import numpy as np
 from .explained import warn_user
 from .samples import Samples
 from .solvers.polyharmonic import PolyharmonicColumns, PolyharmonicSpline
-from .solvers.reweighting import reweighted
+from .solvers.reweighting import from_neighbours, reweighted
 from .solvers.smoothing_choice import resolution
 from .solvers.smoothing_curves import SplineColumns, fit_curve
 from .solvers.smoothing_surfaces import fit_surface
@@ -123,7 +123,7 @@ class SplineFit:
             return found, residuals, found.dof[0]
 
         least = max(EXACT, resolution(output.y[:, 0]) / np.sqrt(12))
-        found, scale = reweighted(fit, len(output), least)
+        found, scale = reweighted(fit, root * from_neighbours(output.X, output.y[:, 0]), least)
         return found._replace(posteriors=[p and p.of_variance(scale**2) for p in found.posteriors])
 
 

@@ -64,6 +64,15 @@ def test_a_surface_with_outliers():
     assert 0.85 < np.mean(abs(values - f) < 1.96 * std) <= 1
 
 
+def test_a_surface_with_noise_of_the_widest_tails():
+    rng = np.random.default_rng(4)
+    X = rng.uniform(-2, 2, (120, 2))
+    y = np.sin(X[:, 0]) * np.cos(X[:, 1]) + 0.02 * rng.standard_t(1, 120)
+    model = SplineInterpolator(degree=3, robust=True).fit(X, y)
+    assert model.noise_std_ < 0.1
+    assert np.abs(model.predict(X) - np.sin(X[:, 0]) * np.cos(X[:, 1])).max() < 0.3
+
+
 def test_outputs_are_weighed_each_by_itself():
     X, _, _, clean, read = track(0, 120)
     both = SplineInterpolator(robust=True).fit(X, np.column_stack([read, -clean]))
