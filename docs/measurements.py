@@ -54,7 +54,7 @@ def _draw(medians, problems, path):
     exact = [p for p in problems if p in ("runge", "wave") or p.endswith("slopes known")]
     noisy = [p for p in problems if p not in exact]
     heights = {"height_ratios": [len(noisy), len(exact)]}
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(9, 7), layout="constrained", **heights)
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(9, 9), layout="constrained", **heights)
     _panel(top, medians, noisy)
     _panel(bottom, medians, exact)
     top.set(title="with noise")

@@ -91,10 +91,10 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     n_init : int, default=3
         Starts of each net that comes into the average; fewer of each where more than two nets do.
     max_iter : int, default=150
-        Steps of a fit, at most. A `ConvergenceWarning` says so where they end too early: where the
-        log marginal likelihood of nets that carry most of the average rose in the last tenth by
-        more than it varies by chance, √(γ/2) for γ effective parameters, and more than 1e-4 of
-        the variance of y is left.
+        Steps of a fit, at most; nets of a race that follow exact data take them twice. A
+        `ConvergenceWarning` says so where they end too early: where the log marginal likelihood of
+        nets that carry most of the average rose in the last tenth by more than it varies by
+        chance, √(γ/2) for γ effective parameters, and more than 1e-4 of the variance of y is left.
     time_budget : float, default=None
         Seconds after which no further net is begun. With None, fits are reproducible.
     noise_std : float, array of shape (m,), (n,), (n, 1) or (n, m), or None, default=None

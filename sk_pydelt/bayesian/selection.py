@@ -76,6 +76,7 @@ class Rung(NamedTuple):
 
 
 RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 3, 150, 80)
+LAST_RUNGS = Rung(1, 1, 150, 150), Rung(1, 5, 150, 150)  # of a setting alone
 EXACT_RUNGS = Rung(100, 1, 150, 40, 100), Rung(8, 1, 150, 150), Rung(5, 3, 150, 150)  # from then on
 EXACT_GAPS = 1.0, 5.0  # nats a sample by which a setting may be behind then: of all steps, of fewer
 LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
@@ -187,6 +188,7 @@ def _judged(entrants, max_iter, team):
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
         if len(entrants) == 1 and dropped:
+            _judge_alone(entrants[0], max_iter, team)
             break
         _judge(entrants, rung, max_iter, team, is_first=not any(e.nets for e in entrants))
         entrants = _best_first(entrants)
@@ -199,6 +201,17 @@ def _judged(entrants, max_iter, team):
             rungs, is_exact = list(EXACT_RUNGS), True
         team.show(str(entrants[0]))
     return entrants, dropped
+
+
+def _judge_alone(entrant, max_iter, team):
+    """In exact data, a small net that is left alone has its nets of all folds, to choose from.
+
+    What follows fewer targets than it has weights depends less on where it starts.
+    """
+    for rung in LAST_RUNGS:
+        small = entrant.n_weights < entrant.samples.targets.size
+        if small and (rung.n_folds == 1 or entrant.is_exact):
+            _judge([entrant], rung, max_iter, team)
 
 
 def _first(entrants):
@@ -298,10 +311,11 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     numbers = range(min(n_init, ceil(2 * n_init / len(entrants))) if entrants else 0)
     owners = [entrant for _ in numbers for entrant in entrants]
     nets = (entrant.begun(k, first) for k in numbers for entrant in entrants)
-    # Steps with fewer samples count half.
-    fits = ((net, max_iter - net.n_iter // 2, tolerance) for net in nets)
+    fits = ((net, max_iter, tolerance) for net in nets)
     scored = _scored(owners, fits, team, at_least)
     fitted = [(entrant, entrant.unstuck(pairs)) for entrant, pairs in scored.items()]
+    if not alone:
+        fitted = _closer(fitted, max_iter, tolerance, team)
     if not fitted or len(samples) == len(fitted[0][0].samples):
         return fitted
     goals = ((nets[0].on(samples), max_iter, tolerance) for _, nets in fitted)
@@ -309,7 +323,15 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     return [(entrant, [net]) for (entrant, _), net in gone_on] or fitted
 
 
-def _scored(owners, fits, team, at_least):
+def _closer(fitted, max_iter, tolerance, team):
+    """Nets that follow exact data go on once more: each step brings them closer."""
+    owners = [entrant for entrant, nets in fitted for net in nets if net.is_exact]
+    fits = ((net, max_iter, tolerance) for _, nets in fitted for net in nets if net.is_exact)
+    closer = _scored(owners, fits, team)
+    return [(e, e.unstuck(closer[e]) if e in closer else nets) for e, nets in fitted]
+
+
+def _scored(owners, fits, team, at_least=0):
     """Of each setting, the pairs (score, net) that there was time for."""
     found: dict[Entrant, list] = {}
     for entrant, net in zip(owners, team.map(_fit, fits, at_least)):

@@ -121,10 +121,14 @@ def test_settings_that_cannot_win_are_not_run_on(samples):
     entrants, _ = run(samples, settings)
     winner, *others = entrants
     assert [entrant.weight for entrant in entrants] == pytest.approx([1, *(0,) * 6])
-    for entrant in entrants:  # nothing is left to choose
-        assert [net.n_iter for net in entrant.nets] == [RUNGS[0].n_steps]
-    assert all(entrant.setting[0] == (0,) for entrant in others)
-    assert winner.setting[0] == (3,)
+    assert [net.n_iter for net in winner.nets] == [100]  # max_iter, and nothing is left to choose
+    assert [[net.n_iter for net in entrant.nets] for entrant in others] == [[RUNGS[0].n_steps]] * 6
+
+
+def test_a_small_net_that_is_alone_with_exact_data_is_fitted_without_each_fold(samples):
+    entrants, nets = run(samples, [setting(k) for k in (3, 0)], build=Exact, max_iter=150)
+    assert [len(entrant.nets) for entrant in entrants] == [5, 1]
+    assert {net.start for net, _ in nets} == {"goes on"}
 
 
 def test_settings_alike_stay_together_up_to_the_number_of_a_rung(samples):
@@ -157,7 +161,7 @@ def test_in_exact_data_small_nets_take_all_steps_before_they_are_dropped(samples
     late = setting(3, steps=RUNGS[0].n_steps + 1)  # the first rung would have dropped it
     entrants, _ = run(samples, [late, setting(1), setting(0)], build=Exact, max_iter=150)
     assert entrants[0].setting == late
-    assert [[net.n_iter for net in entrant.nets] for entrant in entrants] == [[150]] * 3
+    assert [[net.n_iter for net in e.nets] for e in entrants] == [[150] * 5, [150], [150]]
 
 
 def test_in_exact_data_large_nets_are_dropped_by_the_small_ones(samples):
