@@ -3,7 +3,11 @@
 from html import escape
 from typing import Any
 
-__all__ = ["CandidateTable"]
+import numpy as np
+
+from .entrant import Entrant
+
+__all__ = ["CandidateTable", "candidate_row"]
 
 HEADINGS = {
     "activation": "net",
@@ -45,6 +49,21 @@ class CandidateTable(list):
 
     def _rest(self):
         return [f"... and {len(self) - SHOWN} more"] if len(self) > SHOWN else []
+
+
+def candidate_row(entrant: Entrant) -> dict[str, Any]:
+    """What `candidates_` says of one setting."""
+    hidden_layers, activation, omega_0 = entrant.setting
+    evidence = [net.log_evidence for net in entrant.nets]
+    return {
+        "hidden_layers": hidden_layers,
+        "activation": activation,
+        "omega_0": omega_0,
+        "n_weights": entrant.n_weights,
+        "log_marginal_likelihood": float(np.mean(evidence)) if evidence else None,
+        "log_predictive_density": entrant.mean_score if evidence else None,
+        "weight": entrant.weight,
+    }
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
