@@ -12,7 +12,7 @@ Columns of X that lie in several chunks are brought together; rows stay where th
 import copy
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import dask
 import dask.array as da
@@ -46,7 +46,7 @@ __all__ = [
     "vorticity",
 ]
 
-Lazy = da.Array | tuple[da.Array, da.Array]
+Lazy: TypeAlias = da.Array | tuple[da.Array, da.Array]
 
 
 def predict(model: BaseEstimator, X: Any, return_std: bool = False) -> Lazy:
