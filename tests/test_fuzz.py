@@ -62,11 +62,18 @@ ESTIMATORS = st.one_of(
         degree=st.sampled_from([3, 5, 7]),
     ),
     st.builds(
+        SplineInterpolator,
+        smoothing=st.sampled_from([None, 1e-3]),
+        degree=st.sampled_from([3, 5]),
+        robust=st.just(True),
+    ),
+    st.builds(
         BayesianNeuralNetworkInterpolator,
         hidden_layers=st.just((3,)),
         activation=st.sampled_from(["tanh", "swish", "sine"]),
         n_init=st.just(1),
         max_iter=st.just(4),
+        noise=st.sampled_from(["gaussian", "student"]),
         random_state=st.just(0),
     ),
     st.builds(
@@ -409,8 +416,12 @@ class Calls(RuleBasedStateMachine):
     def spread(self, form, orders):
         """The root of the covariance's diagonal, of values and of derivatives."""
         order = tuple(orders[: self.X.shape[1]])
-        function = differentiate(self.model, order) if sum(order) else self.model.predict
         X = FORMS[form](self.X)
+
+        def function(X, **asked):
+            call = differentiate(self.model, order) if sum(order) else self.model.predict
+            return call(X, **asked)
+
         found = self.call("std", lambda X: function(X, return_std=True), X)
         if found is None:
             assert 2 * sum(order) >= self.model.degree
