@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from printed import write_table
 from smoothing import DEGREES, OTHERS, draw, draw_surface
 
 from sk_pydelt import SplineInterpolator
@@ -82,13 +83,7 @@ def main():
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--table", type=Path)
     args = parser.parse_args()
-    lines = [HEAD, "|---" * 9 + "|"]
-    print(*lines, sep="\n")
-    for line in rows(args.draws):
-        lines.append(line)
-        print(line, flush=True)
-    if args.table:
-        args.table.write_text("\n".join(lines) + "\n")
+    write_table(HEAD, rows(args.draws), args.table)
 
 
 if __name__ == "__main__":

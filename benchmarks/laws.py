@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from printed import write_table
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_pydelt import BayesianNeuralNetworkInterpolator, LinearLaw
@@ -123,13 +124,7 @@ def main():
     parser.add_argument("--table", type=Path)
     args = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    lines = [HEAD, "|---" * 6 + "|"]
-    print(*lines, sep="\n")
-    for line in rows(args.sets):
-        lines.append(line)
-        print(line, flush=True)
-    if args.table:
-        args.table.write_text("\n".join(lines) + "\n")
+    write_table(HEAD, rows(args.sets), args.table)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def estimate_derivative(
 
 def _model(method, order):
     """An unfitted estimator."""
-    if isinstance(method, BaseEstimator) or hasattr(method, "fit"):
+    if hasattr(method, "fit"):
         return clone(method)
     if method == "bayesian":
         return BayesianNeuralNetworkInterpolator(random_state=0)

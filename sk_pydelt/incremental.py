@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from .backends import end_early
 from .base import validated
 from .checks import check_measured, check_rows
-from .held_out import further_samples
+from .further_samples import further_samples
 from .progress import ProgressBar
 from .row_blocks import RowBlocks, is_read_in_rows
 from .samples import Samples

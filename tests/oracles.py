@@ -187,3 +187,14 @@ def relative_error(actual, expected):
     size = np.abs(expected).max(axis=0)
     error = np.abs(actual - expected).max(axis=0)
     return float(np.max(np.divide(error, size, out=np.where(error, np.inf, 0.0), where=size > 0)))
+
+
+def roughness(splines, knots, m):
+    """The matrix ∫ f_i⁽ᵐ⁾ f_j⁽ᵐ⁾ of splines of degree 2m − 1, by Gauss's rule between knots."""
+    rough = splines.derivative(m)
+    nodes, weights = np.polynomial.legendre.leggauss(m)
+    middle, half = (knots[1:] + knots[:-1]) / 2, np.diff(knots) / 2
+    return sum(
+        (rough(middle + half * node).T * (half * w)) @ rough(middle + half * node)
+        for node, w in zip(nodes, weights)
+    )

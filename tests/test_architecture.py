@@ -64,7 +64,7 @@ MAY_IMPORT = {
     "explained": "",
     "convergence": "explained",
     "options": "jets* samples",
-    "held_out": "base checks samples scaling",
+    "further_samples": "base checks samples scaling",
     "methods": "calculus*",
     "base": (
         "calculus* chain* checks explained jets* methods periodic samples scaling state tensors"
@@ -74,7 +74,9 @@ MAY_IMPORT = {
     "mixtures": "chain* components jets*",
     "probabilistic": "base calculus* chain* components jets* mixtures state tensors",
     "row_blocks": "checks",
-    "incremental": "backends base checks held_out progress row_blocks samples scaling sobolev",
+    "incremental": (
+        "backends base checks further_samples progress row_blocks samples scaling sobolev"
+    ),
     "neural": f"{ESTIMATOR} backends convergence incremental laws options",
     "bayesian*": (
         f"{ESTIMATOR} bayesian* checks components law_rows laws noise probabilistic sobolev"

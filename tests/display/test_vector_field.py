@@ -39,8 +39,7 @@ def test_the_quantity_in_colours(quantity):
     assert drawn.mean() > 0.8
     assert_allclose(display.quantity[drawn], EXACT[quantity](*mesh)[drawn], atol=1e-12)
     assert_allclose(display.image_.get_array().T[drawn], display.quantity[drawn])
-    unit = "m/s" if quantity == "speed" else "m/s per m"
-    assert display.colorbar_.ax.get_ylabel() in (quantity, f"{quantity} [{unit}]")
+    assert display.colorbar_.ax.get_ylabel() == quantity  # the pipeline knows no names of outputs
     assert display.ax_.get_xlabel() == "x [m]"
 
 
