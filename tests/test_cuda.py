@@ -16,10 +16,11 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from skorch.callbacks import EpochScoring
 from torch import nn
 
 import sk_pydelt
-from sk_pydelt import NeuralNetworkInterpolator, SplineInterpolator
+from sk_pydelt import LinearLaw, NeuralNetworkInterpolator, SplineInterpolator
 from sk_pydelt.jets import Jet
 from sk_pydelt.jets.activations import ACTIVATIONS
 
@@ -220,6 +221,53 @@ def test_fits_to_tensors_on_the_device():
     found = fitted(DEVICE).fit(torch.tensor(X, device=DEVICE), torch.tensor(Y, device=DEVICE))
     assert np.array_equal(found.predict(X), fitted(DEVICE).predict(X))
     assert found.score(torch.tensor(X, device=DEVICE), torch.tensor(Y)) == found.score(X, Y)
+
+
+LAW = LinearLaw({(0, 0, 0): 1.0, 1: 2.0}, 0.5, X[:10])
+TRAINING = {
+    "laws": {"laws": [LAW]},
+    "laws, lbfgs": {"laws": [LAW], "solver": "lbfgs"},
+    "optimizer": {"optimizer": "sgd", "optimizer_params": {"momentum": 0.9}},
+    "schedule": {"learning_rate_schedule": "cosine", "max_grad_norm": 0.5},
+    "batch normalisation": {"batch_norm": True, "batch_size": 32, "dtype": "float32"},
+}
+
+
+@pytest.mark.parametrize("options", TRAINING.values(), ids=TRAINING)
+def test_training_ends_where_it_does_on_the_processor(options):
+    nets = [fitted(device, **options) for device in (DEVICE, "cpu")]
+    rtol = 1e-3 if "dtype" in options else 1e-6
+    losses = [net.loss_curve_[-1] for net in nets]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=rtol)
+    assert_near(nets[0].predict(X), nets[1].predict(X), rtol)
+
+
+@pytest.mark.parametrize("form", [{}, {"batch_norm": True}, {"optimizer": "sgd"}])
+def test_all_batches_of_an_epoch_are_an_epoch_of_fit(form):
+    options = {"random_state": 0, "device": DEVICE, "early_stopping": False, **form}
+    whole = NeuralNetworkInterpolator((8,), epochs=3, batch_size=20, shuffle=False, **options).fit(
+        X, Y
+    )
+    scalers = {"x_scaler": MinMaxScaler((-1, 1)).fit(X), "y_scaler": StandardScaler().fit(Y)}
+    net = NeuralNetworkInterpolator((8,), epochs=3, **scalers, **options)
+    for _ in range(3):
+        for start in range(0, 60, 20):
+            net.partial_fit(X[start : start + 20], Y[start : start + 20])
+    assert_near(net.predict(X), whole.predict(X), 1e-12)
+
+
+def test_slopes_and_callbacks():
+    dy = np.stack([np.ones_like(X), np.zeros_like(X)], axis=1)
+    callback = EpochScoring("neg_mean_squared_error", name="score", lower_is_better=False)
+    nets = [
+        NeuralNetworkInterpolator((8,), epochs=20, random_state=0, device=device).fit(X, Y, dy=dy)
+        for device in (DEVICE, "cpu")
+    ]
+    assert_near(nets[0].jacobian(X), nets[1].jacobian(X), 1e-6)
+    watched = fitted(DEVICE, callbacks=[("score", callback)], early_stopping=True)
+    seen = watched.net_.history[:, "score"]
+    assert len(seen) == watched.n_iter_
+    assert np.isfinite(seen).all()
 
 
 def test_what_stays_of_numpy():
