@@ -1,6 +1,6 @@
 """What the estimators cost on a GPU beside bare torch on the same card, in one run.
 
-    python benchmarks/gpu.py [--rounds 7] [--device cuda]
+    python benchmarks/gpu.py [--rounds 7] [--device cuda] [--table gpu.md]
 
 Values, first and fourth derivatives of a 64-64 tanh net at 1,000,000 places; Jacobians and
 Hessians of a 128-128 tanh net of ten features at 200,000; an epoch of mini-batches of 1024. Once
@@ -11,24 +11,27 @@ sum, nested for higher orders, and `torch.func.vmap(torch.func.hessian)`.
 Where torch finds no GPU it says so, and compares on the processor, at a fiftieth of the places:
 those ratios are not what the targets are of.
 
-Times are medians over rounds in which everything takes its turn; "apart" is the largest difference
-of the results over their largest value.
+Times are medians over rounds in which everything takes its turn; "target" is what their ratio is
+not to exceed, "apart" the largest difference of the results over their largest value.
 """
 
 import argparse
 import time
 import warnings
-from itertools import pairwise
+from itertools import chain, pairwise
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from printed import write_timings
 from torch import nn
 
 from sk_pydelt import NeuralNetworkInterpolator
 
 CURVE, FIELD = (1_000_000, 1, (64, 64)), (200_000, 10, (128, 128))
 SAMPLES, BATCH = 65_536, 1024
+HEAD = "| | ours, ms | bare torch, ms | ratio | target | apart |"
 
 
 def fitted(n, d, hidden, device):
@@ -103,25 +106,30 @@ def apart(ours, bare):
     return np.abs(ours - bare).max() / np.abs(bare).max()
 
 
-def report(name, ours, bare, target, rounds):
-    """One row: milliseconds of both, their ratio, and the most that it is to be."""
+def compared(name, ours, bare, target, rounds):
+    """One row: milliseconds of both, their ratio, the most that it is to be, and how far apart."""
     times = alternate({"ours": ours, "bare": bare}, rounds)
-    ratio = times["ours"] / times["bare"]
-    cells = f"{1e3 * times['ours']:10.1f}{1e3 * times['bare']:10.1f}{ratio:8.2f}{target:8.2f}"
-    print(f"{name:44}{cells}{apart(ours(), bare()):9.0e}", flush=True)
+    return row(name, times["ours"], times["bare"], target, f"{apart(ours(), bare()):.0e}")
+
+
+def row(name, ours, bare, target, apart=""):
+    numbers = f"{1e3 * ours:.1f} | {1e3 * bare:.1f} | {ours / bare:.2f} | {target:.2f}"
+    return f"| {name} | {numbers} | {apart} |"
 
 
 def derivative_rows(net, X, device, cases, rounds):
     """Each case with arrays, and with tensors on the device."""
     places = torch.tensor(X, device=device)
+    size = f"{len(X):,} × {X.shape[1]}, {'-'.join(map(str, net.hidden_layers))}"
     for name, ours, bare, of_arrays, of_tensors in cases:
 
         def with_copies(bare=bare):
             return bare(torch.tensor(X, device=device)).cpu().numpy()
 
-        report(f"{name}, arrays", lambda ours=ours: ours(X), with_copies, of_arrays, rounds)
+        label, on_arrays = f"{size}: {name}", lambda ours=ours: ours(X)
+        yield compared(f"{label}, arrays", on_arrays, with_copies, of_arrays, rounds)
         on_device = lambda ours=ours: ours(places), lambda bare=bare: bare(places)
-        report(f"{name}, tensors", *on_device, of_tensors, rounds)
+        yield compared(f"{label}, tensors", *on_device, of_tensors, rounds)
 
 
 def curve(n, device, rounds):
@@ -132,7 +140,7 @@ def curve(n, device, rounds):
         ("order 1", first, lambda x: bare.derivative(x, 1), 3, 1.5),
         ("order 4", fourth, lambda x: bare.derivative(x, 4), 0.5, 0.25),
     ]
-    derivative_rows(net, X, device, cases, rounds)
+    yield from derivative_rows(net, X, device, cases, rounds)
 
 
 def field(n, device, rounds):
@@ -142,7 +150,7 @@ def field(n, device, rounds):
         ("Jacobian", net.gradient, lambda x: bare.derivative(x, 1), 3, 3),
         ("Hessian", net.hessian, bare.hessian, 1.5, 1.5),
     ]
-    derivative_rows(net, X, device, cases, rounds)
+    yield from derivative_rows(net, X, device, cases, rounds)
 
 
 def batches(n, device, rounds):
@@ -161,8 +169,7 @@ def batches(n, device, rounds):
     fit(1), loop(1)
     seconds = [[(run(6) - run(1)) / 5 for run in (fit, loop)] for _ in range(rounds)]
     ours, bare = map(median, zip(*seconds))
-    cells = f"{1e3 * ours:10.1f}{1e3 * bare:10.1f}{ours / bare:8.2f}{1.2:8.2f}"
-    print(f"{f'an epoch of {n:,} in batches of {BATCH}':44}{cells}")
+    yield row(f"an epoch of {n:,} in batches of {BATCH}", ours, bare, 1.2)
 
 
 def bare_loop(X, y, epochs, device):
@@ -184,22 +191,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--table", "--output", type=Path)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    on_gpu, device = arguments.device != "cpu", arguments.device
-    share = 1 if on_gpu else 50
-    if on_gpu:
-        print(torch.cuda.get_device_name(device), f"torch {torch.__version__}")
-    else:
-        print(
-            f"No GPU: ratios on the processor, {torch.get_num_threads()} threads, at a {share}th "
-            "of the places. The targets are of a GPU."
-        )
-    print(f"{'':44}{'ours, ms':>10}{'bare, ms':>10}{'ratio':>8}{'target':>8}{'apart':>9}")
-    for table, (n, d, hidden) in ((curve, CURVE), (field, FIELD)):
-        print(f"{n // share:,} × {d} places, {'-'.join(map(str, hidden))}")
-        table(n // share, device, arguments.rounds)
-    batches(SAMPLES, device, min(3, arguments.rounds))
+    device, rounds = arguments.device, arguments.rounds
+    share, on = (50, None) if device == "cpu" else (1, torch.cuda.get_device_name(device))
+    if on is None:
+        print(f"No GPU: ratios on the processor, at a {share}th of the places.\n")
+    rows = chain(
+        curve(CURVE[0] // share, device, rounds),
+        field(FIELD[0] // share, device, rounds),
+        batches(SAMPLES, device, min(3, rounds)),
+    )
+    write_timings(HEAD, rows, arguments.table, on and f"{on}, torch {torch.__version__}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {path.stem: path for path in sorted(DOCS.glob("*.md"))}
+RESULTS = DOCS.parent / "benchmarks" / "results"
 OWN_TEST = {"dask", "export", "extending", "files"}  # test_dask_docs.py, ..., test_trusted.py
 OPTIONAL = {"numdifftools", "pynumdiff"}  # of the extra "docs"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -68,3 +69,10 @@ def test_the_first_tutorial_with_a_file_of_ones_own(tmp_path, monkeypatch):
     assert all(axes.collections for axes in panels)  # the bands
     assert session["model"].noise_std_ > 0
     plt.close("all")
+
+
+def test_every_table_of_a_benchmark_is_drawn_and_there_to_draw():
+    """Pages include the tables of `benchmarks/results/`; measurements.py draws accuracy.jsonl."""
+    include = re.compile(r"{include} \.\./benchmarks/results/(\S+)")
+    drawn = [name for page in PAGES.values() for name in include.findall(page.read_text("utf-8"))]
+    assert sorted(drawn) == sorted(path.name for path in RESULTS.glob("*.md"))
