@@ -20,7 +20,9 @@ __all__ = ["DerivativeDisplay"]
 class DerivativeDisplay:
     """A fitted function and derivatives of it: curves with error bars, or maps.
 
-    Made by `from_estimator`. Each order has a panel of its own.
+    Made by `from_estimator`. Each order has a panel of its own, and a band where the model knows
+    its standard deviation: a spline does to order (degree − 1) / 2. Where some orders have none,
+    the legends of their panels say so.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ class DerivativeDisplay:
     lines_ : list of lists of Line2D
         For each order and output.
     bands_ : list of lists of FillBetweenPolyCollection
-        The same, where the model knows its error bars.
+        The same; an empty list for an order of which the model knows no error bars.
     images_ : list of QuadMesh
         Of maps, for each order.
 
@@ -216,8 +218,8 @@ class DerivativeDisplay:
             values, color = self.found.values[k][:, j], {"color": f"C{j}"}
             if self.found.rows is not None:
                 axes.plot(grid, self.found.rows[k][..., j].T, **color, lw=0.5, alpha=0.2)
-            if self.found.stds is not None:
-                reach = norm.ppf((1 + self.level) / 2) * self.found.stds[k][:, j]
+            if (std := self.found.stds[k]) is not None:
+                reach = norm.ppf((1 + self.level) / 2) * std[:, j]
                 label = None if j else f"{100 * self.level:g} % band"
                 options = with_defaults(band_kw, **color, alpha=0.25, lw=0, label=label)
                 band = axes.fill_between(grid, values - reach, values + reach, **options)
@@ -230,7 +232,15 @@ class DerivativeDisplay:
                 self._draw_samples(axes, j, samples_kw)
         axes.set(ylabel=self.ylabels[k])
         axes.margins(x=0.01)
-        if k == 0:
+        self._draw_legend(axes, k)
+
+    def _draw_legend(self, axes, k):
+        """Of the first panel and the first one with bands; of those without, beside others with."""
+        known = [std is not None for std in self.found.stds]
+        lacks, first = any(known) and not known[k], known[k] and not any(known[:k])
+        if lacks:
+            axes.plot([], [], " ", label="no error bars of this order")
+        if k == 0 or lacks or first:
             axes.legend(fontsize="small")
 
     @property

@@ -93,36 +93,42 @@ class Found:
         Places along one feature, (k,), or along each of two, (k,) and (l,).
     values : list of arrays
         Of each order: (k, m), or (k, l, m).
-    stds : list of arrays of shape (k, m), default=None
-        Their standard deviations, where the model knows them.
+    stds : list of arrays of shape (k, m) or None
+        Their standard deviations, None of an order of which the model knows none.
     rows : list of arrays of shape (n_rows, k, m), default=None
         What `values` are the averages of.
     """
 
     grids: list[np.ndarray]
     values: list[np.ndarray]
-    stds: list[np.ndarray] | None = None
+    stds: list[np.ndarray | None]
     rows: list[np.ndarray] | None = None
 
     def of_outputs(self, chosen: list[int]) -> "Found":
         """The same of some of the outputs."""
-        parts = (self.values, self.stds, self.rows)
-        picked = [p if p is None else [a[..., chosen] for a in p] for p in parts]
-        return Found(self.grids, *picked)  # type: ignore[arg-type]
+        values = [part[..., chosen] for part in self.values]
+        stds = [None if std is None else std[..., chosen] for std in self.stds]
+        rows = None if self.rows is None else [part[..., chosen] for part in self.rows]
+        return Found(self.grids, values, stds, rows)
 
 
 def along(
     model: BaseEstimator, table: Table, i: int, fixed: list[Any], alphas: Alphas, n: int
 ) -> Found:
-    """Along feature i, with the others held, and with error bars where they are known."""
+    """Along feature i, with the others held, and with error bars of each order that has some."""
     grid = table.grid(i, n)
     places = table.held({i: grid}, fixed)
+    pairs = [_with_std(model, places, alpha) for alpha in alphas]
+    return Found([grid], [mean for mean, _ in pairs], [std for _, std in pairs])
+
+
+def _with_std(model, places, alpha):
+    """Values and their standard deviations (k, m), or None where none are known."""
     try:
-        pairs = [values(model, places, alpha, return_std=True) for alpha in alphas]
-    except (TypeError, ValueError):  # of this model, or to such an order, none are known
-        return Found([grid], [_columns(values(model, places, a)[0]) for a in alphas])
-    means, stds = zip(*pairs)
-    return Found([grid], [_columns(mean) for mean in means], [_columns(std) for std in stds])
+        mean, std = values(model, places, alpha, return_std=True)
+    except (TypeError, ValueError):  # of this model, or to such an order
+        return _columns(values(model, places, alpha)[0]), None
+    return _columns(mean), _columns(std)
 
 
 def averaged(
@@ -133,7 +139,7 @@ def averaged(
     places = table.every(i, grid, n_rows)
     flat = [_columns(values(model, places, alpha)[0]) for alpha in alphas]
     rows = [value.reshape(-1, len(grid), value.shape[1]) for value in flat]
-    return Found([grid], [value.mean(axis=0) for value in rows], rows=rows)
+    return Found([grid], [value.mean(axis=0) for value in rows], [None] * len(alphas), rows)
 
 
 def over(
@@ -144,7 +150,8 @@ def over(
     mesh = [part.ravel() for part in np.meshgrid(*grids, indexing="ij")]
     places = table.held(dict(zip(pair, mesh)), fixed)
     flat = [_columns(values(model, places, alpha)[0]) for alpha in alphas]
-    return Found(grids, [value.reshape(*map(len, grids), -1) for value in flat])
+    maps = [value.reshape(*map(len, grids), -1) for value in flat]
+    return Found(grids, maps, [None] * len(alphas))
 
 
 def _columns(found):

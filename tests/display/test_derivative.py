@@ -6,7 +6,10 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -28,6 +31,10 @@ def curve():
 
 def surface(y=UV):
     return make_pipeline(PolynomialFeatures(3), LinearRegression()).fit(X, y)
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 def drawn(line):
@@ -72,12 +79,37 @@ def test_a_level_moves_the_bands():
 def test_without_error_bars_there_are_no_bands():
     line = make_pipeline(StandardScaler(), LinearRegression()).fit(T, Y)
     display = DerivativeDisplay.from_estimator(line, T, Y)
-    assert display.found.stds is None
     assert display.bands_ == [[], []]
+    assert legend(display.axes_[0]) == ["fitted", "samples"]
+    assert display.axes_[1].get_legend() is None
     search = GridSearchCV(SplineInterpolator(), {"degree": [3, 5]}).fit(T, Y)
-    assert DerivativeDisplay.from_estimator(search, T, Y).found.stds is not None
-    high = DerivativeDisplay.from_estimator(curve(), T, orders=(0, 3))  # beyond its error bars
-    assert high.found.stds is None
+    found = DerivativeDisplay.from_estimator(search, T, Y)
+    assert [len(bands) for bands in found.bands_] == [1, 1]
+
+
+PROCESS = GaussianProcessRegressor(Matern(nu=1.5), alpha=1e-2, optimizer=None)
+LACKS = "no error bars of this order"
+
+
+@pytest.mark.parametrize(
+    ("model", "orders", "known", "legends"),
+    [
+        (SplineInterpolator(degree=5), (0, 1, 2, 3), (1, 1, 1, 0), {0: False, 3: True}),
+        (SplineInterpolator(degree=3), (3, 2, 0, 1), (0, 0, 1, 1), {0: True, 1: True, 2: False}),
+        (PROCESS, (0, 1, 2), (1, 1, 0), {0: False, 2: True}),
+    ],
+)
+def test_bands_of_the_orders_that_have_error_bars(model, orders, known, legends):
+    """A spline has them to order (degree - 1) / 2, a Matérn process of 1.5 to order 1."""
+    model = clone(model).fit(T.to_numpy(), Y)
+    display = DerivativeDisplay.from_estimator(model, T.to_numpy(), orders=orders)
+    assert [len(bands) for bands in display.bands_] == list(known)
+    for k, axes in enumerate(display.axes_):
+        assert (axes.get_legend() is not None) == (k in legends)
+        if k in legends:
+            assert legend(axes) == (["fitted", LACKS] if legends[k] else ["95 % band", "fitted"])
+    _, std = differentiate(model, 1)(display.found.grids[0][:, None], return_std=True)
+    assert_allclose(display.found.stds[orders.index(1)][:, 0], std, rtol=1e-9)
 
 
 def test_the_others_are_held():
