@@ -12,9 +12,9 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .calculus.prediction import has_rules, predicted
+from .calculus.prediction import predicted
 from .calculus.reach import require_numbers, without_overflow_warnings
-from .calculus.rows import validate_rows
+from .calculus.rows import Rows, validate_rows
 from .chain import any_array, home, predicts_1d, propagate, propagate_inverse, through_numpy
 from .checks import (
     check_measured,
@@ -212,9 +212,8 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
 
     def _values(self, X):
         """Values at a checked X, with as many axes as y had."""
-        if self._home() is not None and has_rules(self, X):
-            y = predicted(self, X)
-        else:
+        y = None if self._home() is None else predicted(self, Rows.of_numbers(X))
+        if y is None:
             with without_overflow_warnings():
                 y = map_row_blocks(self._predict_block, X, PREDICT_ROWS)
             require_numbers(y, X, lambda row, places: self._predict_block(places))
@@ -224,9 +223,9 @@ class BaseInterpolator(DifferentiableMixin, RegressorMixin, ChangesAtOnce, BaseE
         """Values at a tensor X, as a tensor."""
         check_is_fitted(self)
         rows = validate_rows(self, X)
-        if not (self._computes_on_tensors() and has_rules(self, rows.values)):
+        y = predicted(self, rows) if self._computes_on_tensors() else None
+        if y is None:
             return in_numpy(lambda places: self._values(self._checked(places)), X, self)
-        y = predicted(self, rows)
         return y[:, 0] if self._y_ndim == 1 else y
 
     def _warn_of_constants(self, X, y, sample_weight):

@@ -13,7 +13,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
@@ -229,6 +229,16 @@ def test_errors_are_those_of_arrays():
             model.predict(bad)
 
 
+def test_a_branch_that_does_not_move_is_a_constant_of_its_columns():
+    """Of the numbers of the tensor, by which autograd differentiates it too."""
+    apart = make_column_transformer((StandardScaler(), [0]), (StandardScaler(), [1]))
+    for step in (apart, make_union(StandardScaler(), apart)):
+        model = make_pipeline(step, small()).fit(X, Y)
+        slope = differentiate(model, (1, 0))
+        assert_like_arrays(slope(tensor()), slope(PLACES))
+        assert torch.autograd.gradcheck(slope, (tensor(requires_grad=True),))
+
+
 def test_missing_numbers_are_filled_in():
     model = make_pipeline(SimpleImputer(), small()).fit(X, Y)
     rows = np.array([[np.nan, 1.0], [1.0, 1.5]])
@@ -273,7 +283,7 @@ def test_curves_and_numbers():
 
 DISPATCH = """
 import sklearn, torch
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from small_nets import small
 X = torch.linspace(0, 3, 40, dtype=torch.float64).reshape(20, 2)

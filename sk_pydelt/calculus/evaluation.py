@@ -23,8 +23,8 @@ from ..chain import (
 from ..chain.rows_jet import RowsJet
 from ..checks import described
 from ..jets import Jet, multi_indices
-from ..jets.blocks import map_row_blocks, rows_within
-from ..jets.namespace import as_numpy, namespace
+from ..jets.blocks import map_at_home, map_row_blocks, rows_within
+from ..jets.namespace import all_finite, as_numpy, namespace
 from ..tensors import is_tensor
 from .reach import require_numbers, without_overflow_warnings
 from .rows import Rows, moved, n_features, validate_rows
@@ -190,15 +190,25 @@ def map_jets(
     device = home(model)
     place = device if rows.given is None else None
 
-    def block(part):
-        found = function(rows.jet(part, order, directions, place))
-        return found if place is None else as_numpy(found)
-
     n_terms = comb(len(directions) + order, order)
     block_rows = min(most_rows, rows_within(n_terms, BLOCK_TERMS))
     block_rows = block_rows if device is None else device.rows(n_terms)
+    n = len(rows.values)
+    finite = []
+
+    def block(part):
+        found = function(rows.jet(part, order, directions, place))
+        if place is not None:
+            finite.append(all_finite(found))  # there, where it takes no time
+        return found
+
     with without_overflow_warnings():
-        found = map_row_blocks(block, range(len(rows.values)), block_rows)
+        if place is None:
+            found = map_row_blocks(block, range(n), block_rows)
+        else:
+            found = map_at_home(block, n, block_rows, place)
+    if finite and all(finite):
+        return rows.answer(found)
     near = _near(rows, order, directions, function)
     return rows.answer(require_numbers(found, rows.values, near))
 

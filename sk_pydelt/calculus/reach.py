@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jets.namespace import as_numpy, namespace
+from ..jets.namespace import all_finite, as_numpy
 
 __all__ = ["require_numbers", "without_overflow_warnings"]
 
@@ -39,7 +39,7 @@ def require_numbers(found: Any, X: Any, function: Callable[[int, np.ndarray], np
         A row of `found` is not finite. The error has the nearest place, by halving the row, where
         the result is a number.
     """
-    if namespace(found).isfinite(found).all():
+    if all_finite(found):
         return found
     X, numbers = as_numpy(X), np.isfinite(as_numpy(found))
     wrong = ~numbers.all(axis=tuple(range(1, numbers.ndim))) & np.isfinite(X).all(axis=1)

@@ -18,7 +18,7 @@ from ..chain.rows_jet import RowsJet
 from ..checks import check_numbers, check_places, described
 from ..jets import Jet
 from ..jets.blocks import Home
-from ..jets.namespace import alike, as_numpy, namespace
+from ..jets.namespace import alike, all_finite, as_numpy, namespace
 from ..tensors import is_tensor, like_given, refuse_foreign, stand_in
 
 __all__ = [
@@ -40,7 +40,7 @@ class Rows:
     ----------
     values : array or tensor of shape (n, d)
         In float64. NaN in columns that hold no numbers.
-    source : frame or array of n rows and d columns, None without rows
+    source : frame, array or tensor of n rows and d columns, None without rows
         As the model takes it.
     numeric : array of bool of shape (d,)
         Columns that hold numbers.
@@ -57,6 +57,11 @@ class Rows:
         """Results of the kind of what the user gave."""
         return found if self.given is None else like_given(found, self.given)
 
+    @classmethod
+    def of_numbers(cls, values: Any, given: Any = None) -> "Rows":
+        """Checked values (n, d) that are all numbers."""
+        return cls(values, values, np.ones(values.shape[1], dtype=bool), given)
+
     @property
     def axes(self) -> np.ndarray:
         """Directions along the columns that hold numbers: (q, d)."""
@@ -71,12 +76,18 @@ class Rows:
         """
         rows = slice(part.start, part.stop)
         values = self.values[rows] if place is None else place.enter(self.values[rows])
-        lines = directions[:, rows] if directions.ndim == 3 else directions[:, None]
-        shape = len(directions), *values.shape
-        lines = namespace(values).broadcast_to(alike(lines, values), shape)
-        jet = Jet([values[None], lines][: order + 1], order, len(directions))
-        source = None if self.source is None else _safe_indexing(self.source, rows)
-        return RowsJet(jet, source, moved(directions), self.numeric)
+        parts = [values[None]]
+        if order:
+            lines = directions[:, rows] if directions.ndim == 3 else directions[:, None]
+            shape = len(directions), *values.shape
+            parts.append(namespace(values).broadcast_to(alike(lines, values), shape))
+        jet = Jet(parts, order, len(directions))
+        return RowsJet(jet, self._source(rows), moved(directions), self.numeric)
+
+    def _source(self, rows):
+        if self.source is None or is_tensor(self.source) or type(self.source) is np.ndarray:
+            return self.source if self.source is None else self.source[rows]
+        return _safe_indexing(self.source, rows)
 
 
 def moved(directions: np.ndarray) -> np.ndarray:
@@ -139,16 +150,25 @@ def validate_rows(model: BaseEstimator, X: ArrayLike | Rows) -> Rows:
 
 def _tensor_rows(model, X):
     """Rows that stay on their device, unless the checks of the model ask for all of them."""
-    first, shape = entrance(model), stand_in(X)
+    first = entrance(model)
+    shape = None if _is_as_fitted(first, X) else stand_in(X)
     values = X.double()
-    complete = bool(values.isfinite().all())
-    if branches(model) or not complete:
+    if branches(model) or not all_finite(values):
         rows = _rows(model, as_numpy(X))  # with incomplete rows it raises, where the model does
         return replace(rows, values=values, given=X)
-    options = {"dtype": np.float64, "ensure_all_finite": False}
-    validate_data(first, shape, estimator=model, reset=False, **options)
-    _check_width(model, values)
-    return Rows(values, shape, np.ones(values.shape[1], dtype=bool), X)
+    if shape is not None:
+        options = {"dtype": np.float64, "ensure_all_finite": False}
+        validate_data(first, shape, estimator=model, reset=False, **options)
+        _check_width(model, values)
+    return Rows.of_numbers(values, X)
+
+
+def _is_as_fitted(step, X):
+    """Whether scikit-learn has nothing to say to a tensor: a table as wide as that of the fit."""
+    xp = namespace(X)
+    is_table = X.layout == xp.strided and X.dtype in (xp.float32, xp.float64) and X.ndim == 2
+    known = is_table and len(X) > 0 and X.shape[1] == getattr(step, "n_features_in_", None)
+    return known and not hasattr(step, "feature_names_in_")
 
 
 def _rows(model, X):

@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing
 
 from ..jets import Jet
 from ..jets.elementary import replace_where
+from ..jets.namespace import is_recorded
 from .arrays import any_array
 from .registry import entrance, propagate, propagate_transform, within
 from .rows_jet import RowsJet
@@ -57,11 +58,11 @@ def _(step: ColumnTransformer, jet):
 
 
 def _branch(step, name, part, jet, columns, as_one):
-    """What one branch makes of its columns: a constant where none of them moves."""
+    """What one branch makes of its columns: a constant where none moves, for autograd neither."""
     if not isinstance(jet, RowsJet):
         return _part(part, jet[:, columns], name)
     jet = jet.columns(columns)
-    if not jet.moving.any():
+    if not jet.moving.any() and not is_recorded(jet.value):
         made = step.output_indices_[name]
         return jet.held(_transform_of(part, as_one), made.stop - made.start)
     if not jet.numeric.all() and not hasattr(entrance(part), "transformers_"):

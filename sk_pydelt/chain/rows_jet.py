@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 
 from ..jets import Jet
-from ..jets.namespace import alike
+from ..jets.namespace import alike, as_numpy
 
 __all__ = ["RowsJet"]
 
@@ -23,8 +24,8 @@ class RowsJet(Jet):
     ----------
     jet : Jet of shape (n, d)
         NaN in columns that hold no numbers.
-    source : frame or array of n rows and d columns, None without rows
-        As a transformer takes it.
+    source : frame, array or tensor of n rows and d columns, None without rows
+        As a transformer takes it, but for a tensor.
     moving : array of bool of shape (d,)
         Columns that depend on the jet's variables.
     numeric : array of bool of shape (d,)
@@ -37,11 +38,16 @@ class RowsJet(Jet):
 
     def columns(self, positions: np.ndarray) -> "RowsJet":
         """Some of the columns, as a `RowsJet` again."""
-        source = None if self.source is None else _safe_indexing(self.source, positions, axis=1)
+        source = self._readable_source()
+        source = None if source is None else _safe_indexing(source, positions, axis=1)
         return RowsJet(self[:, positions], source, self.moving[positions], self.numeric[positions])
+
+    def _readable_source(self):
+        return as_numpy(self.source) if is_torch_array(self.source) else self.source
 
     def held(self, transform: Callable, n_columns: int) -> Jet:
         """What a transform makes of these rows, as a constant."""
-        made: Any = np.empty((0, n_columns)) if self.source is None else transform(self.source)
+        source = self._readable_source()
+        made: Any = np.empty((0, n_columns)) if source is None else transform(source)
         values = np.asarray(made.toarray() if issparse(made) else made, dtype=np.float64)
         return Jet.constant(alike(values, self.value), self.order, self.n_variables)

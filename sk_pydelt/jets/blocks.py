@@ -9,7 +9,15 @@ import numpy as np
 from .jet import Jet
 from .namespace import namespace
 
-__all__ = ["BLOCK_ENTRIES", "Home", "in_row_blocks", "map_row_blocks", "row_slices", "rows_within"]
+__all__ = [
+    "BLOCK_ENTRIES",
+    "Home",
+    "in_row_blocks",
+    "map_at_home",
+    "map_row_blocks",
+    "row_slices",
+    "rows_within",
+]
 
 BLOCK_ENTRIES = 2**18  # Taylor coefficients held at a time: they stay in the cache
 
@@ -23,10 +31,13 @@ class Home:
     enter : callable, array of NumPy -> array on the device
     rows : callable, int -> int
         How many rows of so many Taylor coefficients each the device likes at a time.
+    leave : callable, (array on the device, array of NumPy)
+        Writes the first into the second, of the same shape.
     """
 
     enter: Callable[[np.ndarray], Any]
     rows: Callable[[int], int]
+    leave: Callable[[Any, np.ndarray], Any]
 
 
 def row_slices(n_rows: int, block_rows: int) -> list[slice]:
@@ -77,6 +88,28 @@ def map_row_blocks(function: Callable, X: Any, block_rows: int) -> Any:
     out[head] = first
     for rows in others:
         out[rows] = function(X[rows])
+    return out
+
+
+def map_at_home(function: Callable, n: int, block_rows: int, home: Home) -> np.ndarray:
+    """As `map_row_blocks`, of the numbers of n rows, where the results leave a device.
+
+    Each block is written once to where it stays: the copies take most of the time.
+
+    Parameters
+    ----------
+    function : callable, range -> array of shape (k, ...) on the device
+    n : int
+    block_rows : int
+    home : Home
+    """
+    head, *others = row_slices(n, block_rows)
+    first = function(range(n)[head])
+    out = np.empty((n, *first.shape[1:]))
+    home.leave(first, out[head])
+    del first
+    for rows in others:
+        home.leave(function(range(n)[rows]), out[rows])
     return out
 
 

@@ -5,6 +5,7 @@ from math import factorial, prod
 from numbers import Integral
 from typing import Any
 
+from .constants import brought
 from .namespace import alike, namespace
 from .parts import (
     add_homogeneous,
@@ -351,7 +352,7 @@ class Jet:
         xp = namespace(self.value)
         part = self.part(k)
         places, factorials = tensor_table(self.n_variables, k)
-        scale = xp.asarray(factorials, dtype=part.dtype, device=part.device)
-        entries = part[xp.asarray(places, device=part.device), ...] * scale[:, None, None]
+        scale = brought(factorials, part, part.dtype)
+        entries = part[brought(places, part), ...] * scale[:, None, None]
         entries = xp.moveaxis(entries, 0, -1)
         return xp.reshape(entries, (*self.value.shape, *(self.n_variables,) * k))

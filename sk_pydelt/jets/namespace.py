@@ -1,7 +1,7 @@
 """The functions that go with an array, by the array API standard, and arrays of another's kind."""
 
-import sys
 from collections.abc import Iterable
+from math import isfinite
 from numbers import Number
 from typing import Any
 
@@ -10,10 +10,13 @@ import numpy as np
 import scipy.special
 from array_api_compat import array_namespace, is_torch_array
 
+from .constants import brought
+
 __all__ = [
     "alike",
+    "all_finite",
     "as_numpy",
-    "is_exporting",
+    "is_recorded",
     "namespace",
     "refuse_gradients",
     "special_functions",
@@ -47,8 +50,7 @@ def alike(constant: Any, array: Any) -> Any:
     if is_torch_array(constant):
         same = constant.dtype == array.dtype and constant.device == array.device
         return constant if same else constant.to(array)
-    xp = namespace(array)
-    return xp.asarray(np.array(constant), dtype=array.dtype, device=array.device)
+    return brought(np.asarray(constant), array, array.dtype)
 
 
 def as_numpy(array: Any) -> np.ndarray:
@@ -56,14 +58,20 @@ def as_numpy(array: Any) -> np.ndarray:
     return np.asarray(array.detach().cpu() if is_torch_array(array) else array)
 
 
-def is_exporting() -> bool:
-    """Whether torch.export records: what vmap updates in place would fix the number of rows."""
-    return sys.modules["torch"].compiler.is_exporting()
+def all_finite(array: Any) -> bool:
+    """Whether all numbers are finite; of a tensor, whose device is waited for, a sum tells most.
+
+    A sum that is finite has finite terms alone; one that is not may have overflown.
+    """
+    if not is_torch_array(array):
+        return bool(namespace(array).isfinite(array).all())
+    array = array.detach()
+    return isfinite(float(array.sum())) or bool(array.isfinite().all())
 
 
 def refuse_gradients(arrays: Iterable, who: str) -> None:
     """Raise a TypeError where autograd records an array, for `who` computes in NumPy."""
-    if any(map(_is_recorded, arrays)):
+    if any(map(is_recorded, arrays)):
         raise TypeError(
             f"{who} computes in NumPy, where autograd cannot follow, and X asks "
             "for gradients: give X.detach(). Derivatives by X come from sk_pydelt.differentiate, "
@@ -71,7 +79,8 @@ def refuse_gradients(arrays: Iterable, who: str) -> None:
         )
 
 
-def _is_recorded(array):
+def is_recorded(array: Any) -> bool:
+    """Whether autograd records what is computed of an array."""
     if not is_torch_array(array):
         return False
     xp = namespace(array)

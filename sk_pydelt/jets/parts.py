@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .namespace import is_exporting, namespace
+from .constants import is_exporting
+from .namespace import namespace
 
 __all__ = [
     "MANY_ROWS",

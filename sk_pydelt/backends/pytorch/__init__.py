@@ -54,8 +54,7 @@ class PyTorchBackend(Backend):
 
     def home(self, net: "SkorchNet") -> Home | None:
         """The GPU that the net is on; None is the processor."""
-        device = next(net.module_.parameters()).device
-        if device.type == "cpu":
+        if next(net.module_.parameters()).device.type != "cuda":
             return None
         from .gpu import home
 

@@ -49,10 +49,17 @@ def propagate_tensors(net: SkorchNet, jet: Jet) -> Jet:
         )
     recorded = any(part.requires_grad for part in jet.parts)
     mode = nullcontext() if recorded else torch.no_grad()
-    with mode, one_thread(multiplications(module, len(value))):
+    with mode, _threads(module, value):
         tensors = jet.map_parts(lambda part: part.to(parameter.dtype))
         found = net.kind.propagate(module, tensors, frozen=recorded)
         return found.map_parts(lambda part: part.to(value.dtype))
+
+
+def _threads(module, value):
+    """One thread for few rows on the processor; a GPU has its own."""
+    if value.device.type != "cpu":
+        return nullcontext()
+    return one_thread(multiplications(module, len(value)))
 
 
 def _tensor(array, module):

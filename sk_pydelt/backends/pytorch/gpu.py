@@ -11,19 +11,25 @@ __all__ = ["home"]
 
 SHARE = 0.25  # of the free memory, for all that passes through the net at a time
 MOST_ROWS = 2**20  # enough for every multiprocessor, whatever the memory
+KINDS = "reserved", "allocated"
 
 
 def home(net: SkorchNet) -> Home:
     """The GPU of a net, and how rows are brought there."""
     device = next(net.module_.parameters()).device
     columns = sum(part.shape[0] for part in net.module_.parameters() if part.ndim)
-    return Home(partial(torch.as_tensor, device=device), partial(_rows, device, columns))
+    return Home(partial(torch.as_tensor, device=device), partial(_rows, device, columns), _leave)
+
+
+def _leave(found, out):
+    torch.from_numpy(out).copy_(found)
 
 
 def _rows(device, columns, n_terms):
     """Rows of so many Taylor coefficients that pass at a time through layers of so many columns."""
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    free = torch.cuda.mem_get_info(device)[0] + unused
+    held = torch.cuda.memory_stats_as_nested_dict(device)  # in a tenth of the time of one of them
+    reserved, allocated = (held[f"{kind}_bytes"]["all"]["current"] for kind in KINDS)
+    free = torch.cuda.mem_get_info(device)[0] + reserved - allocated
     return rows_of(free, columns * n_terms)
 
 

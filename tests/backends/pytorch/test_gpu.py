@@ -8,6 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
 from small_nets import small
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import sk_pydelt
 from sk_pydelt.backends import registry
@@ -25,11 +26,15 @@ def enter(values):
     return torch.tensor(values)
 
 
+def leave(found, out):
+    out[...] = found
+
+
 class OnADevice(PyTorchBackend):
     """Nets to which rows are brought as tensors, seven at a time."""
 
     def home(self, net):
-        return Home(enter, lambda n_terms: 7)
+        return Home(enter, lambda n_terms: 7, leave)
 
 
 @pytest.fixture(autouse=True)
@@ -62,14 +67,43 @@ def predict(model, X):
     return model.predict(X)
 
 
-def test_a_scaler_without_a_rule_keeps_rows_on_the_processor():
+def test_a_scaler_without_a_rule_is_followed_on_the_processor():
     double = FunctionTransformer(lambda y: 2 * y, lambda y: y / 2)
     on_device, expected = (
         small(backend=backend, y_scaler=double).fit(X, Y) for backend in ("on-a-device", "pytorch")
     )
-    ENTERED.clear()
     assert np.array_equal(on_device.predict(X), expected.predict(X))
-    assert not ENTERED
+
+
+def test_far_places_are_found_out_on_the_device():
+    model = small(backend="on-a-device", dtype="float32").fit(X, Y)
+    far = np.vstack([X[:9], [[1e300, -1e300]]])
+    for function in (model.predict, model.jacobian):
+        with pytest.raises(ValueError, match="at row 9 of X, .* is no finite number"):
+            function(far)
+
+
+class Counted(TorchDispatchMode):
+    """Counts what a GPU would wait for: constants that are brought there, and numbers read."""
+
+    def __init__(self):
+        super().__init__()
+        self.brought = self.read = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.brought += "lift_fresh" in str(function)
+        self.read += "_local_scalar_dense" in str(function)
+        return function(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("name", ["predict", "jacobian", "hessian", "differentiate"])
+def test_a_second_call_waits_for_two_numbers_alone(name):
+    model, places = small().fit(X, Y), torch.tensor(X)
+    function = model.differentiate(3) if name == "differentiate" else getattr(model, name)
+    function(places)
+    with Counted() as counted:
+        function(places)
+    assert (counted.brought, counted.read) == (0, 2)
 
 
 def test_rows_on_a_gpu_are_many():
