@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNetRegressor
+from skorch.callbacks import Callback
 from skorch.history import History
 from skorch.utils import TeeGenerator
 from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...law_rows import LawRows
 from ..training import require_finite, require_shape
-from .batches import Rows, RowSet
+from .batches import Batches, Rows, RowSet
 from .net_kind import NetKind
 
 __all__ = ["SkorchNet"]
@@ -213,6 +214,33 @@ class SkorchNet(NeuralNetRegressor):
             return super().get_iterator(dataset, training)
         return DataLoader(dataset, self.batch_size)
 
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Callable, **fit_params: Any
+    ) -> None:
+        """An epoch as skorch's; the losses of its batches are read at its end, where none is asked.
+
+        Each time that one is read a GPU is waited for.
+        """
+        if not isinstance(iterator, Batches) or self._asks_for_batches():
+            return super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        sizes, losses = [], []
+        for rows in iterator:
+            sizes.append(len(rows.X))
+            losses.append(step_fn(rows, **fit_params)["loss"])
+        for size, loss in zip(sizes, _numbers(losses)):
+            self.history.new_batch()
+            self.history.record_batch(f"{prefix}_loss", loss)
+            self.history.record_batch(f"{prefix}_batch_size", size)
+        self.history.record(f"{prefix}_batch_count", len(sizes))
+
+    def _asks_for_batches(self):
+        """Whether a callback is to be called for each batch."""
+        hooks = "on_batch_begin", "on_batch_end", "on_grad_computed"
+        kinds = {type(callback) for _, callback in self.callbacks_}
+        return any(
+            getattr(kind, hook) is not getattr(Callback, hook) for kind in kinds for hook in hooks
+        )
+
     def evaluation_step(self, batch: Any, training: bool = False) -> torch.Tensor:
         """Outputs at the X of a batch of ours, or of a user's."""
         return super().evaluation_step(batch[:2] if isinstance(batch, Rows) else batch, training)
@@ -242,7 +270,7 @@ class SkorchNet(NeuralNetRegressor):
         def closure():
             self.optimizer_.zero_grad()
             step["y_pred"], loss = self._loss(rows, training=True)
-            loss *= scale
+            loss = loss if scale == 1 else loss * scale
             loss.backward()
             self._change_gradients(rows)
             return loss
@@ -250,7 +278,8 @@ class SkorchNet(NeuralNetRegressor):
         step: dict[str, torch.Tensor] = {}
         start = self._start_of_search()
         try:
-            loss = self.optimizer_.step(closure).detach() / scale
+            loss = self.optimizer_.step(closure).detach()
+            loss = loss if scale == 1 else loss / scale
             return {"loss": loss, "y_pred": step["y_pred"].detach()}
         except KeyboardInterrupt:
             if start is not None:
@@ -261,7 +290,9 @@ class SkorchNet(NeuralNetRegressor):
         """Outputs, and their loss."""
         outputs = self.kind.outputs(self.module_, rows)
         loss = self.get_loss(outputs, (rows.y, rows.weight), rows.X, training=training)
-        return outputs, loss + sum(map(self._law_loss, self.laws_ if training else ()))
+        for law in self.laws_ if training else ():
+            loss = loss + self._law_loss(law)
+        return outputs, loss
 
     def _law_loss(self, rows):
         """Mean squared errors of laws at their places, summed over the laws."""
@@ -311,3 +342,8 @@ class SkorchNet(NeuralNetRegressor):
         """Refuse weights that the last step, whose loss is not seen, has thrown off."""
         total = sum(float(p.detach().sum()) for p in self.module_.parameters())
         require_finite(total, len(self.history))
+
+
+def _numbers(losses):
+    """Tensors of one number each, of one device, which is waited for once."""
+    return torch.stack(losses).tolist() if len(losses) > 1 else [loss.item() for loss in losses]
