@@ -1,5 +1,9 @@
 """What takes more memory than the machine has is refused before it is taken."""
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -60,3 +64,31 @@ def test_what_torch_has_no_memory_for_is_named():
     message = "not enough memory on device='cpu' to train a module of your own on 10 samples"
     with pytest.raises(MemoryError, match=message):
         net.fit(X, Y)
+
+
+FAULTS = """
+import resource
+import numpy as np
+from sk_pydelt.solvers.memory import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        [np.ones(2**18) for _ in range(6)]  # 12 MiB: 3000 pages
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+before = faults()
+keep_freed_memory()
+faults()
+print(before, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's allocator")
+def test_pages_of_freed_arrays_are_used_again():
+    told = subprocess.run(
+        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True
+    )
+    before, after = map(int, told.stdout.split())
+    assert after <= before / 10

@@ -11,6 +11,7 @@ from ..samples import Samples
 from ..solvers.evidence import EXACT, evidence_steps, is_exact
 from ..solvers.held_out import held_out_densities
 from ..solvers.laplace import EvidenceFit, whitened_svd
+from ..solvers.memory import keep_freed_memory
 from ..solvers.student import log_density
 from ..solvers.threads import one_blas_thread
 from .frequency import main_frequency
@@ -110,6 +111,7 @@ class Candidate:
 
     def run(self, n_iter: int, tolerance: float = 1e-3) -> None:
         """Go on for some steps, or until the log evidence changes by less than a tolerance."""
+        keep_freed_memory()
         last = ceil(LAST * n_iter)
         waits = N_WARM
         if isinstance(self.problem.net, PolynomialNet):  # nothing to find, and cheap
@@ -204,8 +206,9 @@ class Candidate:
         residuals = U @ (shares * (U.T @ targets + self._whitened_laws(basis)))
 
         def precision(positions):
-            block = (U[positions] * shares) @ U[positions].T
-            return block if square else np.eye(len(positions)) - block
+            rows = U[positions]
+            block = (rows * shares) @ rows.swapaxes(-1, -2)
+            return block if square else np.eye(positions.shape[-1]) - block
 
         residuals = (residuals if square else targets - residuals).reshape(self.problem.y.shape)
         known = self.problem.row_scale > 0

@@ -8,6 +8,7 @@ from .tails import within_fences
 __all__ = ["main_frequency"]
 
 MAX_FREQUENCIES = 1000
+TABLE = 16  # waves kept, products of which are all others
 SIGNIFICANCE = 4.0  # white noise at n places reaches a share of ln(n) / n times about two
 
 
@@ -40,8 +41,16 @@ def main_frequency(samples: Samples) -> float:
     squares = (counts * y**2).sum(axis=0)
     y = (counts * y)[:, squares > 0] / np.sqrt((total * squares)[squares > 0])
     frequencies = np.pi / 2 * np.arange(1, min(n, MAX_FREQUENCIES))
-    waves = (np.exp(1j * frequency * samples.X[:, 0]) for frequency in frequencies)
-    shares = np.array([(np.abs(wave @ y) ** 2).sum() for wave in waves])
+    shares = _shares(samples.X[:, 0], y, len(frequencies))
     least = SIGNIFICANCE * np.log(n) / n * squares.size
     best = int(shares.argmax())
     return float(frequencies[best]) if 2 * shares[best] > least else 0.0
+
+
+def _shares(x, y, n_frequencies):
+    """Squared size of the sum of y exp(iωx) over the outputs, at ω = π/2, 2π/2, ..."""
+    unit = 0.5j * np.pi * x[:, None]
+    table = np.exp(unit * np.arange(1, 1 + TABLE)).T
+    starts = range(0, n_frequencies, TABLE)
+    sums = [table @ (np.exp(unit * start) * y) for start in starts]
+    return (np.abs(np.concatenate(sums)) ** 2).sum(axis=1)[:n_frequencies]

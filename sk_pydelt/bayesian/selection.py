@@ -234,7 +234,7 @@ def _judge(entrants, rung, max_iter, team, is_first=False):
     if is_first:
         pairs.sort(key=_follows_less)
     trials = ((*e.trial(i), min(rung.steps(e), max_iter)) for e, i in pairs)
-    for (entrant, i), outcome in zip(pairs, team.map(_try, trials, at_least=is_first)):
+    for outcome, (entrant, i) in zip(team.map(_try, trials, at_least=is_first), pairs):
         entrant.record(i, *outcome)
 
 
@@ -319,8 +319,8 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     if not fitted or len(samples) == len(fitted[0][0].samples):
         return fitted
     goals = ((nets[0].on(samples), max_iter, tolerance) for _, nets in fitted)
-    gone_on = zip(fitted, team.map(_fit, goals, at_least))
-    return [(entrant, [net]) for (entrant, _), net in gone_on] or fitted
+    gone_on = zip(team.map(_fit, goals, at_least), fitted)
+    return [(entrant, [net]) for net, (entrant, _) in gone_on] or fitted
 
 
 def _closer(fitted, max_iter, tolerance, team):
@@ -334,10 +334,14 @@ def _closer(fitted, max_iter, tolerance, team):
 def _scored(owners, fits, team, at_least=0):
     """Of each setting, the pairs (score, net) that there was time for."""
     found: dict[Entrant, list] = {}
-    for entrant, net in zip(owners, team.map(_fit, fits, at_least)):
-        score = float(np.nan_to_num(net.held_out(), nan=WORST))
-        found.setdefault(entrant, []).append((score, net))
+    for pair, entrant in zip(team.map(_fit_scored, fits, at_least), owners):
+        found.setdefault(entrant, []).append(pair)
     return found
+
+
+def _fit_scored(net, n_steps, tolerance):
+    _fit(net, n_steps, tolerance)
+    return float(np.nan_to_num(net.held_out(), nan=WORST)), net
 
 
 def _fit(net, n_steps, tolerance):

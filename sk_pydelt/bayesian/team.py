@@ -60,7 +60,7 @@ class Team:
         from joblib import Parallel, delayed
 
         chosen = self._in_time(iter(tasks), at_least)
-        workers = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        workers = Parallel(n_jobs=self.n_jobs, return_as="generator", batch_size=1)
         try:
             for result in workers(delayed(work)(*task) for task in chosen):
                 self.n_done += 1

@@ -8,6 +8,8 @@ from .student import log_density
 
 __all__ = ["held_out_densities"]
 
+BLOCK_FOLDS = 256  # folds whose blocks of Q are held at once
+
 
 def held_out_densities(
     precision: Callable[[np.ndarray], np.ndarray],
@@ -29,7 +31,7 @@ def held_out_densities(
     Parameters
     ----------
     precision : callable
-        From positions (k,) of whitened targets, row by row, to the block of Q, (k, k).
+        From positions (f, k) of whitened targets to the blocks of Q of each row, (f, k, k).
     residuals : array of shape (n, m)
         r, whitened.
     beta : array of shape (m,)
@@ -54,13 +56,22 @@ def held_out_densities(
     trust = np.broadcast_to(trust, (n, m))
     rng, total = np.random.RandomState(0), np.zeros((n, m))
     for _ in range(n_repeats):
-        for fold in np.array_split(rng.permutation(n), -(-n // fold_size)):
-            positions = (fold[:, None] * m + np.arange(m)).ravel()
-            Q = precision(positions)
-            Q[np.diag_indices_from(Q)] += 1e-15
-            covariance = np.linalg.inv(Q)
-            errors = covariance @ residuals[fold].ravel()
-            spread = np.maximum(covariance.diagonal(), 1.0) - 1 + trust[fold].ravel()
-            density = log_density((errors**2 / spread).reshape(-1, m), dof)
-            total[fold] += density - 0.5 * np.log(spread.reshape(-1, m))
+        for folds in _folds(rng.permutation(n), -(-n // fold_size)):
+            each = *folds.shape, m
+            positions = (folds[..., None] * m + np.arange(m)).reshape(len(folds), -1)
+            covariance = np.linalg.inv(precision(positions) + 1e-15 * np.eye(positions.shape[1]))
+            errors = covariance @ residuals[folds].reshape(len(folds), -1, 1)
+            variance = covariance.diagonal(axis1=1, axis2=2).reshape(each)
+            spread = np.maximum(variance, 1.0) - 1 + trust[folds]
+            density = log_density(errors.reshape(each) ** 2 / spread, dof)
+            total[folds] += density - 0.5 * np.log(spread)
     return np.where(known, total / n_repeats + 0.5 * np.log(beta), 0.0).sum(axis=1)
+
+
+def _folds(rows, n_folds):
+    """Blocks (f, k) of folds of k rows: so many folds, of which k differs by one at most."""
+    size, n_longer = divmod(len(rows), n_folds)
+    end = n_longer * (size + 1)
+    for folds in rows[:end].reshape(-1, size + 1), rows[end:].reshape(-1, size):
+        starts = range(0, len(folds), BLOCK_FOLDS)
+        yield from (folds[start : start + BLOCK_FOLDS] for start in starts)

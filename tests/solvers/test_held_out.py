@@ -1,22 +1,29 @@
 """Densities of samples that a linear model is fitted without."""
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
-from sk_pydelt.solvers.held_out import held_out_densities
+from sk_pydelt.solvers import held_out
 
 
-def test_held_out_densities_are_those_of_a_gaussian_conditioned_on_the_rest():
-    rng = np.random.default_rng(0)
-    n, m = 9, 2
+@pytest.mark.parametrize("n", [9, 10, 11])
+@pytest.mark.parametrize("block", [1, 256])
+def test_held_out_densities_are_those_of_a_gaussian_conditioned_on_the_rest(n, block, monkeypatch):
+    monkeypatch.setattr(held_out, "BLOCK_FOLDS", block)
+    rng, m = np.random.default_rng(0), 2
     G = rng.standard_normal((n * m, 4))
     C = np.eye(n * m) + G @ G.T
     target, beta = rng.standard_normal(n * m), np.array([2.0, 5.0])
     Q = np.linalg.inv(C)
-    found = held_out_densities(
-        lambda rows: Q[np.ix_(rows, rows)], (Q @ target).reshape(n, m), beta, 3, n_repeats=1
+    found = held_out.held_out_densities(
+        lambda rows: Q[rows[:, :, None], rows[:, None]],
+        (Q @ target).reshape(n, m),
+        beta,
+        3,
+        n_repeats=1,
     )
-    for fold in np.array_split(np.random.RandomState(0).permutation(n), 3):
+    for fold in np.array_split(np.random.RandomState(0).permutation(n), -(-n // 3)):
         F = (fold[:, None] * m + np.arange(m)).ravel()
         R = np.setdiff1d(np.arange(n * m), F)
         gain = C[np.ix_(F, R)] @ np.linalg.inv(C[np.ix_(R, R)])
