@@ -5,7 +5,7 @@ times an RBF kernel and white noise, five starts of its optimiser, on standardis
 each; medians over the seeds of processor time. Above `--largest-process` samples only the
 Bayesian nets are timed.
 
-    python benchmarks/bayesian_time.py --sizes 100 200 500 --seeds 3
+    python benchmarks/bayesian_time.py --sizes 100 200 500 --seeds 3 [--table bayesian_time.md]
     python benchmarks/bayesian_time.py --sizes 2000 20000 100000 --seeds 1 --problems lorenz flow
     python benchmarks/bayesian_time.py --jobs 2 --sizes 500 --problems lorenz
 """
@@ -13,8 +13,11 @@ Bayesian nets are timed.
 import argparse
 import time
 import warnings
+from itertools import product
+from pathlib import Path
 
 import numpy as np
+from printed import write_timings
 from scipy.integrate import solve_ivp
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -74,6 +77,7 @@ PROBLEMS = {
     "flow": flow,
     "ten features": ten_features,
 }
+HEAD = "| problem | samples | Bayesian nets, s | process, s | ratio |"
 DEFAULT = [name for name in PROBLEMS if name != "ten features"]
 
 
@@ -116,6 +120,39 @@ def together(name, n, seeds, n_jobs):
     return np.median(times, axis=0)
 
 
+def rows(sizes, problems, seeds, largest_process):
+    """Seconds of both and their ratio, and geometric means of these where there are several."""
+    everything = []
+    for n in sizes:
+        ratios = []
+        for name in problems:
+            ours, theirs = measure(name, n, seeds, largest_process)
+            ratios.append(ours / theirs)
+            yield f"| {name} | {n:,} | {_cells(ours, theirs, ratios[-1])} |"
+        everything += ratios
+        yield from _mean_row(f"{n:,}", ratios)
+    if len(sizes) > 1:
+        yield from _mean_row("all", everything)
+
+
+def _mean_row(label, ratios):
+    if len(ratios) > 1 and np.isfinite(ratios).all():
+        mean = float(np.exp(np.mean(np.log(ratios))))
+        yield f"| geometric mean | {label} | {_cells(np.nan, np.nan, mean)} |"
+
+
+def rows_of_jobs(sizes, problems, seeds, n_jobs):
+    """Seconds by the clock of one process and of several, and their ratio."""
+    for n, name in product(sizes, problems):
+        several, one = together(name, n, seeds, n_jobs)
+        yield f"| {name} | {n:,} | {_cells(one, several, one / several)} |"
+
+
+def _cells(*numbers):
+    """Two digits after the point; nothing of what was not measured."""
+    return " | ".join(f"{number:.2f}" if np.isfinite(number) else "" for number in numbers)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 200, 500])
@@ -123,28 +160,14 @@ def main():
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=DEFAULT)
     parser.add_argument("--jobs", type=int, help="processes to compare with one")
     parser.add_argument("--largest-process", type=int, default=2000)
+    parser.add_argument("--table", type=Path)
     options = parser.parse_args()
+    cases, seeds = (options.sizes, options.problems), options.seeds
     if options.jobs:
-        for name in options.problems:
-            for n in options.sizes:
-                several, one = together(name, n, options.seeds, options.jobs)
-                print(f"{name}, n = {n}: {one:.2f} s, {several:.2f} s with n_jobs={options.jobs}")
-        return
-    print("| problem | samples | Bayesian nets, s | process, s | ratio |\n|---|---|---|---|---|")
-    everything = []
-    for n in options.sizes:
-        ratios = []
-        for name in options.problems:
-            ours, theirs = measure(name, n, options.seeds, options.largest_process)
-            ratios.append(ours / theirs)
-            print(f"| {name} | {n} | {ours:.2f} | {theirs:.2f} | {ratios[-1]:.2f} |", flush=True)
-        print(f"| geometric mean | {n} | | | {_geometric_mean(ratios):.2f} |", flush=True)
-        everything += ratios
-    print(f"| geometric mean | all | | | {_geometric_mean(everything):.2f} |")
-
-
-def _geometric_mean(ratios):
-    return float(np.exp(np.mean(np.log(ratios))))
+        head = f"| problem | samples | n_jobs=1, s | n_jobs={options.jobs}, s | ratio |"
+        write_timings(head, rows_of_jobs(*cases, seeds, options.jobs), options.table)
+    else:
+        write_timings(HEAD, rows(*cases, seeds, options.largest_process), options.table)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Seconds on the clock are told only where the processors are free. Processor seco
 worker that had most to do: where several share the rows evenly and nothing is done twice, they fall
 as the number of workers rises, on a busy machine too.
 
-    python benchmarks/dask_rows.py [--rows 10000000] [--chunk 250000]
+    python benchmarks/dask_rows.py [--rows 10000000] [--chunk 250000] [--table dask_rows.md]
 
 Values and slopes of a net of two features, drawn and averaged chunk by chunk, on clusters of
 processes of one thread that have imported everything. Memory is the largest that any worker held
@@ -13,19 +13,21 @@ same. One process and several take turns; the table shows medians.
 """
 
 import argparse
-import os
 import resource
 import time
+from pathlib import Path
 from statistics import median
 
 import dask
 import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster
+from printed import write_timings
 
 from sk_pydelt import NeuralNetworkInterpolator
 from sk_pydelt.dask import gradient, predict
 
+HEAD = "| processes | rows | seconds | of the processor | MB before | MB at most |"
 LOOPBACK = {"host": "127.0.0.1", "protocol": "tcp", "dashboard_address": "127.0.0.1:0"}
 
 
@@ -63,34 +65,42 @@ def run(model, processes, rows, chunk):
         return seconds, busiest, before[:, 1].max(), after[:, 1].max(), np.hstack(found)
 
 
+def measured(rows, chunk, processes, rounds):
+    """All runs by the number of processes and of rows; one process and several take turns."""
+    model, found = fitted(), {}
+    for _ in range(rounds):
+        for p in (1, processes):
+            for n in (rows // 10, rows):
+                found.setdefault((p, n), []).append(run(model, p, n, chunk))
+    return found
+
+
+def table(rows, chunk, processes, rounds):
+    """Medians of each, and a sentence that compares."""
+    found = measured(rows, chunk, processes, rounds)
+    medians = {
+        key: [median(run[i] for run in runs) for i in range(4)] for key, runs in found.items()
+    }
+    for (p, n), (clock, busiest, before, after) in medians.items():
+        yield f"| {p} | {n:,} | {clock:.1f} | {busiest:.1f} | {before:.0f} | {after:.0f} |"
+    one, several = medians[1, rows], medians[processes, rows]
+    apart = np.abs(found[1, rows][0][4] - found[processes, rows][0][4]).max()
+    yield (
+        f"\n{processes} processes are {one[0] / several[0]:.2f} times as fast as one by the clock "
+        f"and {one[1] / several[1]:.2f} by the processor; averages differ by {apart:.0e}."
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10**7)
     parser.add_argument("--chunk", type=int, default=250_000)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--table", type=Path)
     asked = parser.parse_args()
-    model, found = fitted(), {}
-    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
-    for _ in range(asked.rounds):
-        for processes in (1, asked.processes):
-            for rows in (asked.rows // 10, asked.rows):
-                outcome = run(model, processes, rows, asked.chunk)
-                found.setdefault((processes, rows), []).append(outcome)
-    print("| processes | rows | seconds | of the processor | MB before | MB at most |")
-    print("|---|---|---|---|---|---|")
-    for (processes, rows), runs in found.items():
-        clock, busiest, before, after = (median(run[i] for run in runs) for i in range(4))
-        numbers = f"{clock:.1f} | {busiest:.1f} | {before:.0f} | {after:.0f}"
-        print(f"| {processes} | {rows:,} | {numbers} |")
-    whole = [found[p, asked.rows] for p in (1, asked.processes)]
-    ratios = [median(r[i] for r in whole[0]) / median(r[i] for r in whole[1]) for i in (0, 1)]
-    values = [runs[0][4] for (_, rows), runs in found.items() if rows == asked.rows]
-    difference = np.abs(np.subtract(*values)).max()
-    print(
-        f"{asked.processes} processes are {ratios[0]:.2f} times one by the clock and "
-        f"{ratios[1]:.2f} by the processor; averages differ by {difference:.0e}"
-    )
+    rows = table(asked.rows, asked.chunk, asked.processes, asked.rounds)
+    write_timings(HEAD, rows, asked.table)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
-"""What exact derivatives cost: of a net, through a pipeline, and of a Gaussian process, in one run.
+"""What exact derivatives cost: of a net, through a pipeline, or of a Gaussian process.
 
-    python benchmarks/derivative_cost.py [net] [pipeline] [process]
+    python benchmarks/derivative_cost.py net [--table derivatives_of_nets.md]
+    python benchmarks/derivative_cost.py pipeline
+    python benchmarks/derivative_cost.py process --rounds 1
 
 A net of 64-64 tanh units and 10,000 rows of one feature: all derivatives of an order as multiples
 of `predict`, beside nested autograd, which is what is usually written by hand: the gradient of the
 sum of the gradient of the sum, order times. Its cost grows exponentially, so that it is stopped
-where it would take minutes.
+where it would take minutes. "Apart" is the largest difference over the largest value.
 
 A pipeline of scalers and that net: its Jacobian beside that of the net alone and the transforms
-themselves.
+themselves; the target is a ratio of 1.3 to their sum.
 
 A Gaussian process fitted to 2000 samples: its gradient at 10,000 places beside central differences
-of its `predict`.
+of its `predict`; the target is three times their speed.
 
 Times are medians over rounds in which everything takes its turn.
 """
@@ -19,10 +21,13 @@ Times are medians over rounds in which everything takes its turn.
 import argparse
 import time
 import warnings
+from itertools import product
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from printed import write_timings
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, Matern, RationalQuadratic, WhiteKernel
 from sklearn.pipeline import make_pipeline
@@ -76,7 +81,7 @@ def central_differences(model, X, step=1e-4):
 
 
 def net_table(rounds):
-    """Each order beside nested autograd, and how far they lie apart."""
+    """Each order and nested autograd over `predict`, and how far they lie apart."""
     X = np.random.default_rng(0).uniform(-1, 1, (ROWS, 1))
     net = NeuralNetworkInterpolator((64, 64), epochs=200, random_state=0)
     net.fit(X[:200], np.sin(6 * X[:200, 0]))
@@ -88,15 +93,13 @@ def net_table(rounds):
             functions["nested", order] = lambda order=order: nested_autograd(net, X, order)
     times = alternate(functions, rounds)
     unit = times["predict"]
-    print(f"{ROWS} rows, {torch.get_num_threads()} threads, predict {1e3 * unit:.2f} ms")
-    print(f"{'order':>5}{'differentiate':>15}{'nested autograd':>17}{'largest difference':>20}")
     for order, derivative in derivatives.items():
-        nested, apart = "", ""
+        nested = apart = ""
         if order <= HIGHEST_NESTED:
             exact = derivative(X)
             error = np.abs(nested_autograd(net, X, order) - exact).max() / np.abs(exact).max()
             nested, apart = f"{times['nested', order] / unit:.1f}", f"{error:.0e}"
-        print(f"{order:5d}{times['jet', order] / unit:15.1f}{nested:>17}{apart:>20}")
+        yield f"| {order} | {times['jet', order] / unit:.1f} | {nested} | {apart} |"
 
 
 def pipeline_times(steps, d, rounds):
@@ -114,15 +117,11 @@ def pipeline_times(steps, d, rounds):
 
 
 def pipeline_table(rounds):
-    """The target is a ratio of at most 1.3 between a pipeline and the sum of its parts."""
-    print(f"{'Jacobian':22}{'pipeline':>11}{'net':>11}{'transforms':>12}{'ratio':>7}")
-    for name, steps in PIPELINES.items():
-        for d in (1, 4):
-            whole, net, transforms = pipeline_times(steps, d, rounds)
-            cells = [f"{1e3 * t:.1f} ms" for t in (whole, net, transforms)]
-            ratio = whole / (net + transforms)
-            row = f"{name + f', d = {d}':22}{cells[0]:>11}{cells[1]:>11}{cells[2]:>12}"
-            print(f"{row}{ratio:7.2f}")
+    """The Jacobian of each pipeline beside the sum of its parts."""
+    for (name, steps), d in product(PIPELINES.items(), (1, 4)):
+        whole, net, transforms = pipeline_times(steps, d, rounds)
+        cells = " | ".join(f"{1e3 * t:.1f}" for t in (whole, net, transforms))
+        yield f"| {name}, {d} | {cells} | {whole / (net + transforms):.2f} |"
 
 
 def process_times(kernel, d, rounds):
@@ -141,27 +140,35 @@ def process_times(kernel, d, rounds):
 
 
 def process_table(rounds):
-    """The target is three times the speed of differences."""
-    print(f"{'gradient':32}{'ours':>9}{'predict':>10}{'differences':>13}{'speedup':>9}{'apart':>8}")
-    for name, kernel in KERNELS.items():
-        for d in (2, 5):
-            ours, predict, differences, apart = process_times(kernel, d, rounds)
-            row = f"{name + f', d = {d}':32}{ours:8.2f}s{predict:9.2f}s{differences:12.2f}s"
-            print(f"{row}{differences / ours:9.1f}{apart:8.0e}")
+    """The gradient of each process beside differences."""
+    for (name, kernel), d in product(KERNELS.items(), (2, 5)):
+        ours, predict, differences, apart = process_times(kernel, d, rounds)
+        cells = " | ".join(f"{t:.2f}" for t in (ours, predict, differences))
+        yield f"| {name}, {d} | {cells} | {differences / ours:.1f} | {apart:.0e} |"
 
 
-TABLES = {"net": net_table, "pipeline": pipeline_table, "process": process_table}
+TABLES = {
+    "net": ("| order | `differentiate` | nested autograd | apart |", net_table),
+    "pipeline": (
+        "| steps, features | Jacobian, ms | net's, ms | transforms, ms | ratio |",
+        pipeline_table,
+    ),
+    "process": (
+        "| kernel, features | gradient, s | predict, s | differences, s | speedup | apart |",
+        process_table,
+    ),
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("tables", nargs="*", default=list(TABLES), help=", ".join(TABLES))
+    parser.add_argument("of", choices=TABLES)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--table", type=Path)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    for name in arguments.tables:
-        TABLES[name](arguments.rounds)
-        print()
+    head, table = TABLES[arguments.of]
+    write_timings(head, table(arguments.rounds), arguments.table)
 
 
 if __name__ == "__main__":

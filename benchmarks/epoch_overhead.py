@@ -1,12 +1,12 @@
 """Time of one Adam epoch: ours beside bare loops, MLPRegressor and Keras, in one run.
 
-    python benchmarks/epoch_overhead.py
+    python benchmarks/epoch_overhead.py [--table epoch_overhead.md]
     python benchmarks/epoch_overhead.py --batch-size 1024
 
-Rows alternate within each round, and the table shows medians over the rounds, so that a busy
-machine slows all rows alike. The bare torch loop is the floor: fused Adam, no callbacks, no
-history, no loss read, on one thread or torch's default number, whichever is faster. "Keras fit" is
-`keras.Model.fit`, which the TensorFlow backend does without; its rows need TensorFlow.
+Milliseconds for an epoch. Methods alternate within each round, and the table shows medians over the
+rounds, so that a busy machine slows all alike. The bare torch loop is the floor: fused Adam, no
+callbacks, no history, no loss read, on one thread or torch's default number, whichever is faster.
+The TensorFlow backend does without `keras.Model.fit`, the last column.
 """
 
 import argparse
@@ -15,10 +15,12 @@ import warnings
 from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from printed import write_timings
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from torch import nn
@@ -123,17 +125,45 @@ def prediction(X, y, backend):
     return median(seconds)
 
 
+def bare(X, y, epochs, batch_size):
+    """The faster of one thread and torch's default number."""
+    numbers = {1, torch.get_num_threads()}
+    return min(bare_loop(X, y, epochs, batch_size, threads) for threads in numbers)
+
+
 def methods():
-    rows = {
-        "bare loop, 1 thread": partial(bare_loop, threads=1),
-        "bare loop, default threads": partial(bare_loop, threads=torch.get_num_threads()),
-        "ours, pytorch": partial(interpolator, backend="pytorch"),
-        "MLPRegressor": mlp_regressor,
-    }
+    found = {"bare torch loop": bare, "ours, pytorch": partial(interpolator, backend="pytorch")}
     if find_spec("tensorflow"):
-        rows["ours, tensorflow"] = partial(interpolator, backend="tensorflow")
-        rows["Keras fit"] = keras_fit
-    return rows
+        found["ours, tensorflow"] = partial(interpolator, backend="tensorflow")
+    found["`MLPRegressor`"] = mlp_regressor
+    if find_spec("tensorflow"):
+        found["`keras.Model.fit`"] = keras_fit
+    return found
+
+
+def samples(n, d, dtype):
+    X = np.random.default_rng(0).standard_normal((n, d)).astype(dtype)
+    return X, np.sin(X.sum(axis=1))
+
+
+def row(n, d, dtype, rounds, epochs, batch_size):
+    X, y = samples(n, d, dtype)
+    times = [
+        [1e3 * method(X, y, epochs, batch_size) for method in methods().values()]
+        for _ in range(rounds)
+    ]
+    cells = " | ".join(f"{value:.3g}" for value in np.median(times, axis=0))
+    return f"| {n} × {d} | {dtype} | {cells} |"
+
+
+def rows(sizes, *options):
+    for n, d in sizes:
+        for dtype in ("float64", "float32"):
+            yield row(n, d, dtype, *options)
+    X, y = samples(1000, 3, "float32")
+    backends = [name.split()[-1] for name in methods() if name.startswith("ours")]
+    of_each = (f"{1e3 * prediction(X, y, name):.2g} ms with {name}" for name in backends)
+    yield f"\nA prediction of 15 rows takes {', '.join(of_each)}."
 
 
 def main():
@@ -141,28 +171,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--batch-size", type=int, default=None)
+    parser.add_argument("--table", type=Path)
     arguments = parser.parse_args()
     size = arguments.batch_size
     epochs = arguments.epochs or (200 if size is None else 5)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    print(f"{torch.get_num_threads()} threads, layers {HIDDEN_LAYERS}, milliseconds for an epoch")
-    print(f"{'samples':>9} {'dtype':>8} {'method':>28} {'ms':>8} {'of floor':>9}")
-    for n, d in SIZES if size is None else MANY:
-        for dtype in ("float64", "float32"):
-            rng = np.random.default_rng(0)
-            X = rng.standard_normal((n, d)).astype(dtype)
-            y = np.sin(X.sum(axis=1))
-            times = {name: [] for name in methods()}
-            for _ in range(arguments.rounds):
-                for name, method in methods().items():
-                    times[name].append(1e3 * method(X, y, epochs, size))
-            medians = {name: median(values) for name, values in times.items()}
-            floor = min(value for name, value in medians.items() if name.startswith("bare"))
-            for name, value in medians.items():
-                print(f"{f'{n} x {d}':>9} {dtype:>8} {name:>28} {value:8.3f} {value / floor:9.2f}")
-    print("\nmilliseconds for a prediction of 15 rows")
-    for name in (name for name in methods() if name.startswith("ours")):
-        print(f"{name:>28} {1e3 * prediction(X, y, name.split()[-1]):8.3f}")
+    head = f"| samples × features | dtype | {' | '.join(methods())} |"
+    found = rows(SIZES if size is None else MANY, arguments.rounds, epochs, size)
+    write_timings(head, found, arguments.table)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Time of Levenberg–Marquardt to 1e-12 beside Adam's to 1e-5 on Runge's samples, in one run.
 
-    python benchmarks/levenberg_marquardt.py
+    python benchmarks/levenberg_marquardt.py [--table levenberg_marquardt.md]
 
 For each seed, both solvers are fitted once to find how many epochs they need to bring the training
 loss (the mean squared error of the scaled targets) that low. Then fits of just so many epochs are
-timed in turns, from the call of `fit` to its return, on one thread, and the medians are shown.
+timed in turns, from the call of `fit` to its return, on one thread, and the medians are shown, with
+the least and the greatest ratio of a seed.
 
 The floor of a step is a bare loop in NumPy and LAPACK that computes the same: two passes forward,
 one backward, two solutions of the small system and their two products with the Jacobian; it makes
@@ -13,11 +14,13 @@ no decisions, and keeps no history.
 
 import argparse
 import time
-from itertools import pairwise
+from itertools import chain, pairwise
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
+from printed import write_timings
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from sk_pydelt import NeuralNetworkInterpolator
@@ -27,6 +30,7 @@ TARGETS = {"adam": 1e-5, "lm": 1e-12}
 ENOUGH = {"adam": 5000, "lm": 500}  # epochs
 X = np.linspace(-1, 1, 15).reshape(-1, 1)
 Y = 1 / (1 + 25 * X.ravel() ** 2)
+HEAD = "| activation | epochs, adam | epochs, lm | ms, adam | ms, lm | ratio | of single seeds |"
 
 
 def interpolator(solver, epochs, **options):
@@ -46,26 +50,25 @@ def seconds(function, *arguments, **options):
     return time.perf_counter() - start
 
 
-def compare(activation, n_seeds, rounds):
-    """Print a row for each seed and one of medians."""
-    print(f"\n{activation}, layers {HIDDEN_LAYERS}: epochs, milliseconds and their ratio")
-    print(f"{'seed':>6} {'adam':>6} {'lm':>4} {'adam ms':>9} {'lm ms':>7} {'ratio':>6}")
-    rows = []
-    for seed in range(n_seeds):
-        options = {"activation": activation, "random_state": seed}
-        epochs = {solver: epochs_needed(solver, **options) for solver in TARGETS}
-        times = {solver: [] for solver in TARGETS}
-        for _ in range(rounds):
-            for solver in TARGETS:
-                net = interpolator(solver, epochs[solver], **options)
-                times[solver].append(1e3 * seconds(net.fit, X, Y))
-        rows.append([*epochs.values(), *map(median, times.values())])
-        print_row(seed, *rows[-1])
-    print_row("median", *np.median(rows, axis=0))
+def of_seed(activation, seed, rounds):
+    """Epochs and milliseconds of Adam and of Levenberg–Marquardt."""
+    options = {"activation": activation, "random_state": seed}
+    epochs = [epochs_needed(solver, **options) for solver in TARGETS]
+    times = [
+        [1e3 * seconds(interpolator(*case, **options).fit, X, Y) for case in zip(TARGETS, epochs)]
+        for _ in range(rounds)
+    ]
+    return [*epochs, *np.median(times, axis=0)]
 
 
-def print_row(name, n_adam, n_lm, adam, lm):
-    print(f"{name:>6} {n_adam:6.0f} {n_lm:4.0f} {adam:9.1f} {lm:7.1f} {lm / adam:6.3f}")
+def row(activation, n_seeds, rounds):
+    """Medians over the seeds."""
+    found = np.array([of_seed(activation, seed, rounds) for seed in range(n_seeds)])
+    ratios = found[:, 3] / found[:, 2]
+    n_adam, n_lm, adam, lm = np.median(found, axis=0)
+    range_of = f"{ratios.min():.2f} to {ratios.max():.2f}"
+    numbers = f"{n_adam:.0f} | {n_lm:.0f} | {adam:.0f} | {lm:.0f} | {lm / adam:.2f} | {range_of}"
+    return f"| {activation} | {numbers} |"
 
 
 def bare_loop(steps):
@@ -108,26 +111,28 @@ def bare_loop(steps):
     return (residuals**2).mean()
 
 
-def compare_with_the_floor(rounds, steps=20):
-    """Print the time of a step, from the difference of fits, beside that of the bare loop."""
+def beside_the_floor(rounds, steps=20):
+    """A sentence: the time of a step, from the difference of fits, beside that of the bare loop."""
     ours, floor = [], []
     for _ in range(rounds):
         short, long = (interpolator("lm", n, random_state=0) for n in (1, 1 + steps))
         ours.append((seconds(long.fit, X, Y) - seconds(short.fit, X, Y)) / steps)
         floor.append(seconds(bare_loop, steps) / steps)
     ours, floor = 1e3 * median(ours), 1e3 * median(floor)
-    print(f"\na step: {ours:.3f} ms, bare loop {floor:.3f} ms, ratio {ours / floor:.2f}")
+    times = f"{ours:.2f} ms, {ours / floor:.1f} times the {floor:.2f} ms"
+    yield f"\nA step takes {times} of a bare loop of the same arithmetic in NumPy and LAPACK."
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--table", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for activation in ("tanh", "swish"):
-        compare(activation, arguments.seeds, arguments.rounds)
-    compare_with_the_floor(5 * arguments.rounds)
+    n_seeds, rounds = arguments.seeds, arguments.rounds
+    compared = (row(activation, n_seeds, rounds) for activation in ("tanh", "swish"))
+    write_timings(HEAD, chain(compared, beside_the_floor(5 * rounds)), arguments.table)
 
 
 if __name__ == "__main__":

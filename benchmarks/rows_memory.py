@@ -1,10 +1,10 @@
-"""Memory of a fit to a file that is read in rows, above the file itself.
+"""Memory of a fit to a file that is read in rows, and of values and slopes at as many places.
 
-    python benchmarks/rows_memory.py --rows 20000000
+    python benchmarks/rows_memory.py --rows 20000000 [--table rows_memory.md]
 
 Writes a file of float32 rows, fits a net to it as a `numpy.memmap` for one epoch of mini-batches,
-and prints by how much the process's own memory (RssAnon, without the pages of the file) grew at its
-highest, beside what X takes in the file and in float64. Linux only.
+and tells by how much the process's own memory (RssAnon, without the pages of the file) grew at its
+highest; then the same of `predict` and `gradient` with X in memory, less their results. Linux only.
 """
 
 import argparse
@@ -13,8 +13,10 @@ import threading
 import time
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from printed import write_timings
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_pydelt import NeuralNetworkInterpolator
@@ -61,6 +63,40 @@ def write(folder, rows, features):
         y[part] = np.sin(3 * X[part]).sum(axis=1)
 
 
+class Measured(NamedTuple):
+    seconds: float
+    bytes: int  # how far the process's own memory grew at its highest
+
+
+def measured(function):
+    before, start = own_memory(), time.perf_counter()
+    with Peak() as peak:
+        result = function()
+    return Measured(time.perf_counter() - start, peak.bytes - before), result
+
+
+def rows(asked):
+    """A fit to a file, and values and slopes at as many places in memory, above the results."""
+    net = NeuralNetworkInterpolator((16, 16), dtype="float32", random_state=0, epochs=1)
+    net.set_params(batch_size=asked.batch_size, backend=asked.backend)
+    places = np.random.default_rng(0).uniform(-1, 1, (asked.rows, asked.features))
+    net.fit(places[:4096], np.sin(3 * places[:4096]).sum(axis=1))  # loads the framework
+    for name, function in (("predict", net.predict), ("gradient", net.gradient)):
+        function(places[:100])
+        took, found = measured(lambda function=function: function(places))
+        yield row(f"`{name}` of X in memory", took._replace(bytes=took.bytes - found.nbytes))
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), asked.rows, asked.features)
+        X, y = (np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in "Xy")
+        took, _ = measured(lambda: net.set_params(epochs=asked.epochs).fit(X, y))
+        yield row(f"`fit` of a file, {asked.epochs} epoch in batches of {asked.batch_size:,}", took)
+    yield f"\nX of {asked.rows:,} × {asked.features} float64 takes {X.size * 8 / MB:.0f} MB."
+
+
+def row(label, took):
+    return f"| {label} | {took.seconds:.0f} | {took.bytes / MB:.0f} |"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=20_000_000)
@@ -68,27 +104,10 @@ def main():
     parser.add_argument("--batch-size", type=int, default=1024)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--backend", default="pytorch")
-    arguments = parser.parse_args()
+    parser.add_argument("--table", type=Path)
+    asked = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    options = {"batch_size": arguments.batch_size, "backend": arguments.backend}
-    options |= {"dtype": "float32", "random_state": 0}
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder), arguments.rows, arguments.features)
-        X, y = (np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in "Xy")
-        net = NeuralNetworkInterpolator((16, 16), **options)
-        net.set_params(epochs=1).fit(np.array(X[:4096]), np.array(y[:4096]))  # loads the framework
-        before, start = own_memory(), time.perf_counter()
-        with Peak() as peak:
-            net.set_params(epochs=arguments.epochs).fit(X, y)
-        seconds = time.perf_counter() - start
-        n_bytes = X.size * 4
-        print(
-            f"{arguments.backend}: {arguments.rows:,} x {arguments.features} rows, "
-            f"{arguments.epochs} epoch(s) of batches of {arguments.batch_size} in {seconds:.0f} s: "
-            f"{(peak.bytes - before) / MB:.0f} MB above the file at most (X in the file "
-            f"{n_bytes / MB:.0f} MB, in float64 {2 * n_bytes / MB:.0f} MB); R² = "
-            f"{net.score(np.array(X[:4096]), np.array(y[:4096])):.4f}"
-        )
+    write_timings("| | seconds | MB beside X and the result |", rows(asked), asked.table)
 
 
 if __name__ == "__main__":

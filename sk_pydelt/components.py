@@ -79,6 +79,19 @@ class LinearComponent(Component):
     factor : array of shape (P, r), or what multiplies as one from either side
         A square root of the parameters' covariance: z holds r standard normal numbers, the same for
         all n and all m.
+
+    Examples
+    --------
+    A line a x + b at x = 0 and 2, whose a and b are known to 0.1 and 0.2:
+
+    >>> import numpy as np
+    >>> from sk_pydelt.components import LinearComponent
+    >>> by_parameters = np.array([[[0.0, 1.0]], [[2.0, 1.0]]])
+    >>> line = LinearComponent(1.0, np.array([[1.0], [3.0]]), by_parameters, np.diag([0.1, 0.2]))
+    >>> line.variance().ravel().round(6)  # 0.2², and 2² 0.1² + 0.2²
+    array([0.04, 0.08])
+    >>> line.sums(np.array([[-0.5, 0.5]])).variance().round(6)  # of the slope
+    array([[0.01]])
     """
 
     weight: float

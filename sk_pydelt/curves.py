@@ -57,6 +57,15 @@ class CurveDerivative:
     mask : array-like of bool or int, default=None
         Which of the points it will be called with are evaluated: one Boolean for each, or the
         indices of some.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_pydelt.interpolation import SplineInterpolator
+    >>> t = np.linspace(0, 2, 20)
+    >>> slope = SplineInterpolator(smoothing=0.0).fit(t, t**3).differentiate(order=1)
+    >>> round(slope(1.0), 6), slope([0.5, 1.0, 1.5]).round(6)
+    (3.0, array([0.75, 3.  , 6.75]))
     """
 
     def __init__(self, derivative: Derivative, mask: ArrayLike | None = None) -> None:

@@ -1,9 +1,4 @@
-"""Checks that any differentiable estimator must pass; for the tests of third parties too.
-
->>> from sklearn.svm import SVR
->>> from sk_pydelt.estimator_checks import check_differentiable
->>> check_differentiable(SVR())
-"""
+"""Checks that any differentiable estimator must pass; for the tests of third parties too."""
 
 import pickle
 import warnings
@@ -45,6 +40,12 @@ def check_differentiable(
     ------
     AssertionError
         The first check that fails, saying what was expected.
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVR
+    >>> from sk_pydelt.estimator_checks import check_differentiable
+    >>> check_differentiable(SVR())
     """
     for check in CHECKS if checks is None else checks:
         check(estimator)

@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "tensors": "checks jets*",
     "calculus*": "chain* checks jets* calculus* state tensors",
     "estimator_checks": "calculus* chain* jets*",
-    "dask": "calculus* chain* checks state",
+    "dask*": "calculus* chain* checks dask* state",
     "explained": "",
     "convergence": "explained",
     "options": "jets* samples",
@@ -107,7 +107,7 @@ TOP_LEVEL_OWNERS = {
     "matplotlib": "",
     "pint": "",
     "xarray": "",
-    "dask": "dask",
+    "dask": "dask*",
     "distributed": "",
 }
 

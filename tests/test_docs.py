@@ -3,6 +3,7 @@
 import doctest
 import re
 import runpy
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -76,3 +77,24 @@ def test_every_table_of_a_benchmark_is_drawn_and_there_to_draw():
     include = re.compile(r"{include} \.\./benchmarks/results/(\S+)")
     drawn = [name for page in PAGES.values() for name in include.findall(page.read_text("utf-8"))]
     assert sorted(drawn) == sorted(path.name for path in RESULTS.glob("*.md"))
+
+
+TYPED = re.compile(r"^\| [^|]* \|( [\d.,%]+ \|)+$", re.MULTILINE)  # a row of numbers
+
+
+@pytest.mark.parametrize("page", set(PAGES) - {"choosing", "pydelt"})
+def test_no_page_holds_a_typed_row_of_numbers(page):
+    assert not TYPED.findall(PAGES[page].read_text(encoding="utf-8"))
+
+
+FACES = [
+    "sk_pydelt",
+    *(f"sk_pydelt.{name}" for name in ("dask", "display", "interpolation", "multivariate")),
+]
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_every_public_name_has_an_example(name):
+    module = import_module(name)
+    public = [getattr(module, name) for name in module.__all__ if callable(getattr(module, name))]
+    assert [thing.__name__ for thing in public if ">>>" not in (thing.__doc__ or "")] == []

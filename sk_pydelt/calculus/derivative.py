@@ -129,6 +129,27 @@ class Derivative:
     ----------
     model : fitted estimator
     order : int, tuple of int or dict of int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sk_pydelt import SplineInterpolator, differentiate
+    >>> t = pd.DataFrame({"t": np.linspace(0, 2, 20)})
+    >>> spline = SplineInterpolator(smoothing=0.0).fit(t, pd.Series(t["t"] ** 3, name="s"))
+    >>> slope = differentiate(spline)
+    >>> slope
+    Derivative(SplineInterpolator, order=1): (n, 1) -> (n,)
+    >>> at = pd.DataFrame({"t": [1.0, 1.5]})
+    >>> slope(at).round(6)
+    array([3.  , 6.75])
+
+    As a frame, with a name:
+
+    >>> slope.set_output(transform="pandas")(at).round(6)
+       ds/dt
+    0   3.00
+    1   6.75
     """
 
     def __init__(self, model: BaseEstimator, order: Order = 1) -> None:

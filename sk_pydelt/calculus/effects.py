@@ -36,6 +36,22 @@ class MarginalEffects:
         Their names.
     output_names : list of str
         Those of y's columns where they are known, or y, or y0, y1, ...
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sk_pydelt import average_marginal_effects
+    >>> homes = pd.DataFrame({"area": [50.0, 80.0, 120.0], "age": [10.0, 40.0, 5.0]})
+    >>> model = LinearRegression().fit(homes, 2 * homes["area"] - 0.5 * homes["age"])
+    >>> effects = average_marginal_effects(model, homes)
+    >>> effects.average.round(6)
+    array([ 2. , -0.5])
+    >>> effects.to_frame()["average"].round(6)
+    feature
+    area    2.0
+    age    -0.5
+    Name: average, dtype: float64
     """
 
     average: np.ndarray

@@ -162,7 +162,18 @@ def strain_rate(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
 
 @reads_one_state
 def vorticity(model: BaseEstimator, X: ArrayLike) -> np.ndarray:
-    """Vorticity ∇×v of a flow: `curl` under its name in fluid mechanics, (n,) in the plane."""
+    """Vorticity ∇×v of a flow: `curl` under its name in fluid mechanics, (n,) in the plane.
+
+    Examples
+    --------
+    A solid that turns once in 2π has twice its angular velocity:
+
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sk_pydelt import vorticity
+    >>> turning = LinearRegression().fit([[0, 0], [1, 0], [0, 1]], [[0, 0], [0, 1], [-1, 0]])
+    >>> vorticity(turning, [[5, 6]]).round(6)
+    array([2.])
+    """
     return curl(model, X)
 
 

@@ -17,6 +17,25 @@ def any_array(rule: Rule) -> Rule:
 
     One that is made of the arithmetic of jets and of rules for other steps does. The others are
     given NumPy's arrays alone, and autograd does not follow them.
+
+    Examples
+    --------
+    >>> from sklearn.base import BaseEstimator, TransformerMixin
+    >>> from sk_pydelt.chain import any_array, propagate
+    >>> class Double(TransformerMixin, BaseEstimator):
+    ...     def fit(self, X, y=None):
+    ...         return self
+    ...
+    ...     def transform(self, X):
+    ...         return 2 * X
+    >>> @propagate.register
+    ... @any_array
+    ... def _(step: Double, jet):
+    ...     return 2 * jet
+    >>> import torch
+    >>> from sk_pydelt.jets import Jet
+    >>> propagate(Double(), Jet.variables(torch.ones(1, 1), order=1)).partial((1,))
+    tensor([[2.]])
     """
     rule.any_array = True  # type: ignore[attr-defined]
     return rule

@@ -149,7 +149,17 @@ def propagate_transform(step: BaseEstimator, jet: Jet) -> Jet:
 
 @open_table
 def propagate_inverse(step: BaseEstimator, jet: Jet) -> Jet:
-    """Pass a jet through the `inverse_transform` of a fitted transformer; see `propagate`."""
+    """Pass a jet through the `inverse_transform` of a fitted transformer; see `propagate`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sk_pydelt.jets import Jet
+    >>> scaler = StandardScaler().fit([[0.0], [4.0]])
+    >>> propagate_inverse(scaler, Jet.variables(np.array([[1.0]]), order=1)).partial((1,))
+    array([[2.]])
+    """
     table, rule = "propagate_inverse", "rule(step, jet) returns a Jet"
     raise _no_rule(step, "The inverse of {name}", table, rule, "Use another y_scaler")
 
@@ -174,6 +184,19 @@ def propagate_std(step: BaseEstimator, jet: Jet, index: tuple[int, ...]) -> np.n
     TypeError
         No rule is registered for the class of `step`: it is not known how its derivatives
         are distributed.
+
+    Examples
+    --------
+    The slope of a line is as uncertain as its coefficient:
+
+    >>> import numpy as np
+    >>> from sklearn.linear_model import BayesianRidge
+    >>> from sk_pydelt.jets import Jet
+    >>> X = np.arange(5.0).reshape(-1, 1)
+    >>> line = BayesianRidge().fit(X, [0.0, 1.1, 1.9, 3.1, 3.9])
+    >>> std = propagate_std(line, Jet.variables(X[:1], order=1), (1,))
+    >>> bool(np.isclose(std[0, 0], np.sqrt(line.sigma_[0, 0])))
+    True
     """
     raise _no_spread(step, "propagate_std", "The derivative", "it is distributed", "return_std")
 
@@ -251,13 +274,30 @@ def predicts_1d(model: BaseEstimator) -> bool | None:
     bool, or None
         None where no rule is registered for the class of `model`: only a prediction tells. False
         for a transformer, whose `transform` returns tables.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> predicts_1d(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]))
+    True
+    >>> predicts_1d(LinearRegression().fit([[0.0], [1.0]], [[0.0], [1.0]]))
+    False
     """
     return None if hasattr(model, "predict") else False
 
 
 @open_table
 def output_names(model: BaseEstimator) -> Sequence[str] | None:
-    """Names of the columns of y that a model was fitted to; None where they are not known."""
+    """Names of the columns of y that a model was fitted to; None where they are not known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_pydelt import SplineInterpolator
+    >>> y = pd.DataFrame({"u": [0.0, 1.0, 4.0], "v": [1.0, 2.0, 3.0]})
+    >>> output_names(SplineInterpolator(smoothing=0.0).fit([[0.0], [1.0], [2.0]], y)).tolist()
+    ['u', 'v']
+    """
     return getattr(model, "target_names_in_", None)
 
 
