@@ -176,7 +176,7 @@ def test_held_out_samples_are_judged_with_the_laws():
     C = np.eye(24) + root[:, None] * (J @ prior @ J.T) * root
     Q, left = np.linalg.inv(C), root * samples.y.ravel()
     expected = held_out_densities(
-        lambda p: Q[np.ix_(p, p)], (Q @ left).reshape(12, 2), fit.beta[:2]
+        lambda p: Q[p[..., :, None], p[..., None, :]], (Q @ left).reshape(12, 2), fit.beta[:2]
     )
     assert_allclose(net._held_out(), expected, rtol=1e-6)
 

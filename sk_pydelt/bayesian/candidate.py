@@ -126,7 +126,7 @@ class Candidate:
         """Log predictive densities of other samples, summed over the outputs: (n,)."""
         rows = rows_within(self.n_weights * samples.targets.shape[1], BLOCK_ENTRIES)
         with one_blas_thread(self.problem.work):
-            posterior = self.posterior()
+            posterior = self._posterior()
             blocks = (samples[part] for part in row_slices(len(samples), rows))
             return np.concatenate([self._log_densities(posterior, block) for block in blocks])
 
@@ -241,7 +241,12 @@ class Candidate:
         return basis.T @ (pull / fit.alpha[problem.groups] ** 0.5) if problem.samples.laws else 0.0
 
     def posterior(self) -> Posterior:
-        """What is left of the candidate for predictions."""
+        """What is left for predictions; of a constant, with the slopes of a line."""
+        net, found = self.problem.net, self._posterior()
+        is_level = isinstance(net, PolynomialNet) and not net.degree
+        return found.with_slopes() if is_level else found
+
+    def _posterior(self):
         problem, fit = self.problem, self.fit
         tails = None if problem.samples.noise.is_normal else problem.tails
         return Posterior(problem.net, problem.samples, fit.w, fit.alpha, fit.beta, tails)

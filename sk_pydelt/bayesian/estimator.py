@@ -66,7 +66,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     weights stack their predictive distributions (Yao et al. 2018), half are by the marginal
     likelihood. The variance of the average is that of the mixture: the mean of Laplace's variances,
     and the spread of the nets. Where polynomials are among them, the simplest is enough (the rule
-    of one standard error, Breiman et al. 1984).
+    of one standard error, Breiman et al. 1984); a constant, if it predicts as well as any but for
+    one nat in all, which slopes of some two standard errors are worth. It has the error bars of a
+    line, and wider by how far that is from it: they tell how large the slopes may be.
 
     With ``noise="student"`` the noise of a sample is a mixture of normal ones, Student's t of ν
     degrees of freedom: in the re-estimation, and in H, an error z in units of the scale
@@ -166,7 +168,7 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
         What was tried, best first: hidden_layers, activation, omega_0, n_weights,
         log_marginal_likelihood (mean of the nets of the cross-validation), log_predictive_density
         (mean of the samples held out), weight (in the average). Polynomials have no hidden layers
-        and "linear", "quadratic" or "cubic" for an activation.
+        and "constant", "linear", "quadratic" or "cubic" for an activation.
     law_residuals_ : dict of str to float
         Root mean square of each law's left side less its right, in the units of the law, where it
         was held: laws that contradict the samples, or each other, are left with a large one.
@@ -287,7 +289,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     def _fit_scaled(self, samples):
         _refuse_many_copies(samples.weight)
         rng, n_features = check_random_state(self.random_state), samples.X.shape[1]
-        settings = portfolio(n_features, self.hidden_layers, self.activation, self.omega_0)
+        given = self.hidden_layers, self.activation, self.omega_0
+        slopes_known = samples.slopes is not None or bool(samples.laws)
+        settings = portfolio(n_features, *given, slopes_known)
         samples = samples.distinct()
         with Team(self.n_jobs, self.time_budget, self.verbose) as team:
             options = {"n_init": self.n_init, "max_iter": self.max_iter}

@@ -11,7 +11,7 @@ from ..solvers.surface_modes import monomials
 
 __all__ = ["DEGREES", "PolynomialNet"]
 
-DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
+DEGREES = {"constant": 0, "linear": 1, "quadratic": 2, "cubic": 3}
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,4 @@ class PolynomialNet:
 
     def _terms(self, jet):
         columns = [jet[:, i] for i in range(self.n_features)]
-        return Jet.concatenate(monomials(columns, self.degree)[1:])
+        return Jet.concatenate([jet[:, :0], *monomials(columns, self.degree)[1:]])

@@ -1,6 +1,6 @@
 """What is left of a fitted net for predictions: its weights, and how far they are known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ from ..jets import Jet
 from ..samples import Samples
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.threads import one_blas_thread
+from .polynomial import PolynomialNet
 from .problem import Net, NetProblem
 from .tails import Tails
 
@@ -34,6 +35,10 @@ class Posterior:
     beta : array of shape (n_targets,)
     tails : Tails or None
         What the fit has found of outliers; None where noise is normal.
+    is_level : bool, default=False
+        Whether w is not the mode, but a line's whose slopes are taken for zero. Then the covariance
+        is that of second moments about w: what the slopes may be, and how far the line of the data
+        is from them.
     """
 
     net: Net
@@ -42,12 +47,13 @@ class Posterior:
     alpha: np.ndarray
     beta: np.ndarray
     tails: Tails | None
+    is_level: bool = False
 
     def __deepcopy__(self, memo: dict) -> "Posterior":
         return self  # nothing in it changes
 
     def __getstate__(self) -> dict:
-        return {name: vars(self)[name] for name in self.__dataclass_fields__}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def propagate(self, jet: Jet) -> Jet:
         """Pass a jet of scaled places through the net."""
@@ -61,12 +67,33 @@ class Posterior:
         fit = EvidenceFit(problem.at(self.w), self.alpha, beta)
         with one_blas_thread(problem.work):
             _, s, V = whitened_svd(problem, fit)
-        return CovarianceFactor(self.alpha[problem.groups] ** -0.5, np.ascontiguousarray(V), s)
+        factor = CovarianceFactor(self.alpha[problem.groups] ** -0.5, np.ascontiguousarray(V), s)
+        return _about_level(problem, fit, factor) if self.is_level else factor
+
+    def with_slopes(self) -> "Posterior":
+        """Of a constant, that of the line whose slopes are taken for zero.
+
+        Their priors are worth one sample (unit information, Kass & Wasserman 1995).
+        """
+        X, m, counts = self.samples.X, len(self.w), self.samples.counts.sum(axis=1)
+        squares = counts @ X**2 / counts.sum()
+        slopes = np.where(squares > 0, squares, 1.0) * self.beta.min()
+        net, alpha = PolynomialNet(X.shape[1], m, 1), np.append(slopes, self.alpha)
+        w = np.append(np.zeros(net.n_weights - m), self.w)
+        return replace(self, net=net, w=w, alpha=alpha, is_level=True)
 
     def partial(self, jet: Jet, index: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """One partial derivative, (n, m), and its Jacobian by the weights, (n, m, P)."""
         forward = self.net.forward(self.w, jet)
         return forward.result.partial(index), forward.partial_jacobian(index)
+
+
+def _about_level(problem, fit, factor):
+    """A square root (P, r + 1) of the second moments about weights that are not the mode."""
+    _, gradients = fit.point.normal_equations()
+    gradient = np.einsum("m,mp->p", fit.beta, gradients) + fit.alpha[problem.groups] * fit.w
+    root = np.eye(problem.net.n_weights) @ factor
+    return np.column_stack([root, root @ (gradient @ root)])
 
 
 class CovarianceFactor:

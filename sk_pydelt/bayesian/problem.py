@@ -46,7 +46,7 @@ def _groups(shapes):
     for layer, (n_out, n_in) in enumerate(shapes):
         apart = layer == 0 or shapes[0][1] > 1
         columns = start + (np.arange(n_in) if apart else np.zeros(n_in, dtype=int))
-        bias = 1 + columns[-1:]
+        bias = np.array([start + (n_in if apart else 1)])
         groups += [np.tile(columns, n_out), np.repeat(bias, n_out)]
         classes += [columns, bias]
         start = 1 + int(bias[0])

@@ -30,6 +30,7 @@ CURVES: tuple[Setting, ...] = (
     ((8, 8), "sine", 8.0),
     ((12, 12), "sine", 12.0),
     ((24, 24), "sine", 40.0),
+    ((), "constant", 1.0),
 )
 FIELDS: tuple[Setting, ...] = (
     ((), "linear", 1.0),
@@ -41,6 +42,7 @@ FIELDS: tuple[Setting, ...] = (
     ((12, 12), "softplus", 1.0),
     ((8, 8), "rational", 1.0),
     ((12, 12), "sine", 3.0),
+    ((), "constant", 1.0),
 )
 # Nets that compete only where one of these simpler ones is among the best `LEADERS` at first.
 LATE: dict[Setting, tuple[Setting, ...]] = {
@@ -85,6 +87,7 @@ LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apa
 TOLERANCES = 0.4, 0.05, 1e-3
 CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
 SIMPLER = 1.0, 1.0  # the same for a polynomial, which then needs nothing else beside it ...
+LEVEL = 0.0, 1.0  # ... and for a constant: slopes of some two standard errors are told, ...
 LEAST_TOLD = 20  # ... if so many samples say so
 LARGEST = 50.0  # nats by which a single sample tells two settings apart
 MAX_JUDGED = 1000  # samples by which settings are judged
@@ -97,11 +100,17 @@ def portfolio(
     hidden_layers: Any = "auto",
     activation: str = "auto",
     omega_0: float | str = "auto",
+    slopes_known: bool = False,
 ) -> list[Setting]:
-    """The triples (hidden_layers, activation, omega_0) that compete."""
+    """The triples (hidden_layers, activation, omega_0) that compete.
+
+    A constant does not where something is known of slopes.
+    """
     found: dict[Setting, None] = {}
     for sizes, kind, omega in CURVES if n_features == 1 else FIELDS:
         if not sizes and (activation != "auto" or not isinstance(hidden_layers, str)):
+            continue
+        if slopes_known and kind == "constant":
             continue
         if activation != "auto":
             if (kind == "sine") != (activation == "sine"):
@@ -255,12 +264,16 @@ def _best_first(entrants):
 
 
 def _hopeful(entrants, n_settings):
-    """Those that may yet win, best first, and the others (Maron & Moore 1994)."""
+    """Those that may yet win, best first, and the others (Maron & Moore 1994).
+
+    Of nets, only so many: there is a place for every polynomial, which costs next to nothing.
+    """
     if not any(entrant.nets for entrant in entrants):
         return entrants, []
     best, *others = _best_first(entrants)
     may_win = _keeps_up if best.is_exact else _near
-    near = [best, *(entrant for entrant in others if may_win(entrant, best))][:n_settings]
+    near = [best, *(entrant for entrant in others if may_win(entrant, best))]
+    near = [entrant for i, entrant in enumerate(near) if i < n_settings or not entrant.setting[0]]
     return near, [entrant for entrant in entrants if entrant not in near]
 
 
@@ -282,8 +295,14 @@ def _finalists(entrants):
     near = [e for e in entrants if _near(e, best, 0.0, SPREAD * best.spread)]
     if best.n_judged < LEAST_TOLD:
         return near
-    simple = [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)]
+    simple = [e for e in near if _is_enough(e, best)]
     return sorted(simple, key=lambda entrant: entrant.n_weights)[:1] or near
+
+
+def _is_enough(entrant, best):
+    """Whether a setting is a polynomial that needs nothing else beside it."""
+    sizes, kind, _ = entrant.setting
+    return not sizes and _near(entrant, best, *(LEVEL if kind == "constant" else SIMPLER))
 
 
 def _near(entrant, best, n_errors=CHANCE[0], slack=CHANCE[1]):

@@ -117,7 +117,7 @@ class LayeredJacobian(Jacobian):
         start = 0
         for delta, h in self.factors:
             split, stop = _ends(start, delta, h)
-            block = J[:, start:split].reshape(-1, delta.shape[1], h.shape[1])  # a view
+            block = J[:, start:split].reshape(J.shape[0], delta.shape[1], h.shape[1])  # a view
             block[...] = delta[:, :, None] * h[:, None, :]
             J[:, split:stop] = delta
             start = stop

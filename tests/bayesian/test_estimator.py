@@ -335,6 +335,35 @@ def test_nasty_data_give_finite_results(case):
         assert_allclose(model.predict(x), y, atol=1e-5)
 
 
+def test_noise_is_taken_for_a_constant_with_the_error_bars_of_a_line():
+    """It warns all the same. The mean square of the line's slopes, from `np.polyfit`."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 1, 50), 1 + rng.standard_normal(50)
+    model = BayesianNeuralNetworkInterpolator(random_state=0)
+    with pytest.warns(ConvergenceWarning, match="0.0% of the variance of y and is hardly more"):
+        model.fit(x[:, None], y)
+    assert model.candidates_[0]["activation"] == "constant"
+    assert model.candidates_[0]["weight"] == 1
+    slopes, std = model.differentiate(1)([[0.2], [5.0]], return_std=True)
+    assert_array_equal(slopes, 0)
+    (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
+    assert_allclose(std, np.hypot(slope, covariance[0, 0] ** 0.5), rtol=0.03)
+    assert model.noise_std_ == pytest.approx(y.std(ddof=1), rel=1e-3)
+    mean, std = model.predict([[x.mean()]], return_std=True)
+    assert_allclose(mean, y.mean(), rtol=1e-3)
+    assert_allclose(std, y.std() / 50**0.5, rtol=0.03)
+
+
+@pytest.mark.parametrize("known", [{"dy": np.full((12, 1), 0.2)}, {"laws": "harmonic"}])
+def test_a_constant_does_not_compete_where_something_is_known_of_slopes(known):
+    x, y = np.linspace(0, 1, 12)[:, None], np.random.default_rng(0).standard_normal(12)
+    laws = known.pop("laws", None)
+    model = BayesianNeuralNetworkInterpolator(max_iter=3, n_init=1, random_state=0, laws=laws)
+    kinds = [row["activation"] for row in model.fit(x, y, **known).candidates_]
+    assert "linear" in kinds
+    assert "constant" not in kinds
+
+
 def test_a_hopeless_size_is_refused():
     x = np.linspace(0, 1, 9000)[:, None]
     with pytest.raises(ValueError, match="size 8461 .*smaller hidden_layers"):

@@ -235,6 +235,24 @@ def test_a_polynomial_as_good_as_the_best_is_enough(samples):
     assert {entrant.setting for entrant in entrants if entrant.weight} == {settings[0]}
 
 
+def test_there_is_a_place_for_every_polynomial(samples):
+    def build(samples, hidden_layers, **options):
+        return Polynomial(samples, hidden_layers=hidden_layers or (3,), **options)
+
+    nets = [setting(3, steps) for steps in range(1, RUNGS[1].n_settings + 2)]  # all alike
+    entrants, _ = run(samples, [*nets, ((), "cubic", 1.0)], build)
+    assert [e.setting[1] for e in entrants if e.weight] == ["cubic"]
+
+
+@pytest.mark.parametrize("slope", [0.0, 6.0])
+def test_a_constant_is_enough_where_no_slope_is_told(samples, slope):
+    settings = [((4,), "tanh", 1.0), ((), "linear", 1.0), ((), "constant", 1.0)]
+    noise = np.random.default_rng(1).standard_normal((N, 1))
+    y = noise + slope * samples.X / np.sqrt((samples.X**2).sum())  # in standard errors
+    entrants, _ = run(Samples(samples.X, y), settings, Candidate, n_init=1, max_iter=40)
+    assert {e.setting for e in entrants if e.weight} == {settings[1 if slope else 2]}
+
+
 def test_many_samples_are_judged_by_some_and_fitted_by_all():
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (2 * MAX_JUDGED, 1))
@@ -315,7 +333,8 @@ def test_the_portfolio_and_what_restricts_it():
     assert {name for _, name, _ in sines} == {"sine"}
     assert len({omega for *_, omega in sines}) > 2
     simple = [kind for sizes, kind, _ in everything if not sizes]
-    assert simple == ["linear", "quadratic", "cubic"]
+    assert simple == ["linear", "quadratic", "cubic", "constant"]
+    assert [s for s in everything if s[1] != "constant"] == portfolio(1, slopes_known=True)
     assert all(sizes for sizes, *_ in sines)
     assert portfolio(2, (7,), "sine", 5) == [((7,), "sine", 5.0)]
     assert portfolio(3, (7,), "tanh") == [((7,), "tanh", 1.0)]
