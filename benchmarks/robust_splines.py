@@ -1,16 +1,20 @@
 """What `SplineInterpolator(robust=True)` saves where readings are wild, and loses where none are.
 
-A track, 300 positions at irregular times of which 5 % are 100 times as far off as the noise, and
-the surfaces of `benchmarks/smoothing.py`: errors of slopes. A draw is bad where its error is above
-five times the median of the plain fits of its cell.
+Errors of slopes. A track: 300 positions at irregular times of which 5 % are 100 times as far off as
+the noise, over the error of a plain fit to the track without these. The surfaces of
+`benchmarks/smoothing.py`: a draw is bad where its error is above five times the median of the plain
+fits of its cell.
 
-    python benchmarks/robust_splines.py --draws 25
+    python benchmarks/robust_splines.py track --draws 50 [--table robust_track.md]
+    python benchmarks/robust_splines.py surfaces --draws 50 [--table robust_splines.md]
 """
 
 import argparse
 from itertools import product
+from pathlib import Path
 
 import numpy as np
+from printed import write_table
 from smoothing import DEGREES, draw_surface, error
 
 from sk_pydelt import SplineInterpolator
@@ -54,18 +58,35 @@ def surface_row(noise, n, degree, n_draws):
     return f"| {noise} | {n} | {degree} | {' | '.join(cells)} |"
 
 
+def track_rows(n_draws):
+    ratios = np.array([track_ratios(seed) for seed in range(n_draws)])
+    names = "`robust=True`, none wild", "`robust=True`, 5 % wild", "plain, 5 % wild"
+    for name, column in zip(names, ratios.T):
+        yield f"| {name} | {np.median(column):.2f} | {column.max():.2f} |"
+
+
+def surface_rows(n_draws):
+    for case in product(("normal, 0.1", "t, 2 d.o.f., 0.1"), (60, 120), DEGREES):
+        yield surface_row(*case, n_draws)
+
+
+TABLES = {
+    "track": ("| | median | largest |", track_rows),
+    "surfaces": (
+        "| noise | n | degree | median | worst | bad | robust median | worst | bad |",
+        surface_rows,
+    ),
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("of", choices=TABLES)
     parser.add_argument("--draws", type=int, default=25)
+    parser.add_argument("--table", type=Path)
     args = parser.parse_args()
-    ratios = np.array([track_ratios(seed) for seed in range(args.draws)])
-    names = "robust, none wild", "robust, 5 % wild", "plain, 5 % wild"
-    for name, column in zip(names, ratios.T):
-        print(f"track, {name}: median {np.median(column):.2f}, largest {column.max():.2f}")
-    print("| noise | n | degree | median | worst | bad | robust median | worst | bad |")
-    print("|---" * 9 + "|")
-    for noise, n, degree in product(("normal, 0.1", "t, 2 d.o.f., 0.1"), (60, 120), DEGREES):
-        print(surface_row(noise, n, degree, args.draws), flush=True)
+    head, rows = TABLES[args.of]
+    write_table(head, rows(args.draws), args.table)
 
 
 if __name__ == "__main__":
