@@ -44,6 +44,7 @@ class Candidate:
     activation : str
     omega_0 : float
     seed : int
+        Of the initial weights.
     start : int, default=0
         Which of the starts of the setting this is. See `STARTS`.
     """
@@ -58,6 +59,7 @@ class Candidate:
         seed: int,
         start: int = 0,
     ) -> None:
+        self.seed = seed
         net = _net(samples, hidden_layers, activation)
         stretch, pull = STARTS[start % len(STARTS)]
         with np.errstate(all="ignore"):  # what overflows is refused

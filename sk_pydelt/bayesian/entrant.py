@@ -49,6 +49,8 @@ class Entrant:
         One for each fold judged so far, fitted to all other samples.
     log_densities : array of shape (n,)
         Of each sample, by the net that has not seen it; NaN where not judged.
+    stuck : list
+        Nets that were fitted to all samples and left out of the average.
     weight : float
         In the average.
     n_weights : int
@@ -59,6 +61,7 @@ class Entrant:
         self.build, self.samples, self.setting = build, samples, setting
         self.rng = np.random.RandomState(seed)
         self.nets: list = []
+        self.stuck: list = []
         self.n_weights = 0
         self.log_densities, self.weight = np.full(len(samples), np.nan), 0.0
 
@@ -104,6 +107,7 @@ class Entrant:
         """Nets from pairs (score, net), best first and without those that are stuck."""
         scored = sorted(scored, key=lambda pair: -pair[0])
         least = scored[0][0] - STUCK * scored[0][1].spread
+        self.stuck += [net for score, net in scored if score < least]
         return [net for score, net in scored if score >= least]
 
     @property

@@ -23,6 +23,7 @@ from ..probabilistic import ProbabilisticInterpolator
 from ..sobolev import SobolevInterpolator
 from .candidate import Candidate
 from .known_noise import check_noise_std, scaled_noise_std, student_dof
+from .misfit import band_widths
 from .selection import portfolio, race
 from .table import CandidateTable, candidate_row
 from .tails import within_fences
@@ -65,10 +66,12 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     told from the best go on with all samples, from several starts, and are averaged: half of the
     weights stack their predictive distributions (Yao et al. 2018), half are by the marginal
     likelihood. The variance of the average is that of the mixture: the mean of Laplace's variances,
-    and the spread of the nets. Where polynomials are among them, the simplest is enough (the rule
-    of one standard error, Breiman et al. 1984); a constant, if it predicts as well as any but for
-    one nat in all, which slopes of some two standard errors are worth. It has the error bars of a
-    line, and wider by how far that is from it: they tell how large the slopes may be.
+    and the spread of the nets. What a net leaves of the samples that no other leaves is its misfit,
+    not their noise: Laplace's variances are raised by it, to several times as much in exact data.
+    Where polynomials are among them, the simplest is enough (the rule of one standard error,
+    Breiman et al. 1984); a constant, if it predicts as well as any but for one nat in all, which
+    slopes of some two standard errors are worth. It has the error bars of a line, and wider by how
+    far that is from it: they tell how large the slopes may be.
 
     With ``noise="student"`` the noise of a sample is a mixture of normal ones, Student's t of ν
     degrees of freedom: in the re-estimation, and in H, an error z in units of the scale
@@ -297,7 +300,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
             options = {"n_init": self.n_init, "max_iter": self.max_iter}
             entrants, nets = race(Candidate, samples, settings, **options, team=team, rng=rng)
         self._candidates = [candidate_row(entrant) for entrant in entrants]
-        self._nets = [net.posterior() for net, _ in nets]
+        widths = band_widths([net for net, _ in nets], entrants)
+        posteriors = (net.posterior() for net, _ in nets)
+        self._nets = [replace(one, width=width) for one, width in zip(posteriors, widths)]
         self._weights = np.array([weight for _, weight in nets])
         self._record(entrants[0], nets[0][0], samples.y.shape[1])
         self._record_noise(nets, samples.y.shape[1], samples.slopes)

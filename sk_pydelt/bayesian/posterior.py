@@ -22,8 +22,8 @@ class Posterior:
 
     Covariance :math:`A^{-1/2} (I - V \operatorname{diag}(s^2/(1+s^2)) V^T) A^{-1/2}`, with A the
     precisions of the prior and s and V the singular values and vectors of the whitened Jacobian of
-    the samples. These are found when they are first asked for, and not kept in files: samples and
-    weights, from which they follow, are smaller by far.
+    the samples, times the square of `width`. These are found when they are first asked for, and not
+    kept in files: samples and weights, from which they follow, are smaller by far.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ class Posterior:
         Whether w is not the mode, but a line's whose slopes are taken for zero. Then the covariance
         is that of second moments about w: what the slopes may be, and how far the line of the data
         is from them.
+    width : float, default=1.0
+        Factor of all standard deviations, as from `misfit.band_widths`.
     """
 
     net: Net
@@ -48,6 +50,7 @@ class Posterior:
     beta: np.ndarray
     tails: Tails | None
     is_level: bool = False
+    width: float = 1.0
 
     def __deepcopy__(self, memo: dict) -> "Posterior":
         return self  # nothing in it changes
@@ -67,7 +70,8 @@ class Posterior:
         fit = EvidenceFit(problem.at(self.w), self.alpha, beta)
         with one_blas_thread(problem.work):
             _, s, V = whitened_svd(problem, fit)
-        factor = CovarianceFactor(self.alpha[problem.groups] ** -0.5, np.ascontiguousarray(V), s)
+        deviation = self.width * self.alpha[problem.groups] ** -0.5
+        factor = CovarianceFactor(deviation, np.ascontiguousarray(V), s)
         return _about_level(problem, fit, factor) if self.is_level else factor
 
     def with_slopes(self) -> "Posterior":
@@ -105,7 +109,7 @@ class CovarianceFactor:
     Parameters
     ----------
     deviation : array of shape (P,)
-        Standard deviation of each weight in the prior, A^-½.
+        Standard deviation of each weight in the prior, A^-½, times what widens all.
     V : array of shape (P, r), of orthonormal columns
     s : array of shape (r,)
     """
