@@ -29,7 +29,13 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "generated/accuracy.md", "**/README.txt", "**/GALLERY_HEADER.rst"]
+exclude_patterns = [
+    "_build",
+    "generated/accuracy.md",
+    "generated/beside_others.md",
+    "**/README.txt",
+    "**/GALLERY_HEADER.rst",
+]
 templates_path = ["_templates"]
 default_role = "py:obj"  # a name in backticks is a link where it is one of ours
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import product
 from pathlib import Path
 
 import matplotlib
@@ -24,15 +25,17 @@ OTHERS = {
 
 
 def write_measurements(docs: Path) -> None:
-    """Write generated/accuracy.md, and the picture accuracy.png beside it."""
+    """Write generated/accuracy.md and beside_others.md, and the picture accuracy.png."""
     sys.path.insert(0, str(BENCHMARKS))
-    from accuracy import PROBLEMS, table
+    from accuracy import METHODS, PROBLEMS, table
 
     lines = (BENCHMARKS / "results" / "accuracy.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     folder = docs / "generated"
     folder.mkdir(exist_ok=True)
     (folder / "accuracy.md").write_text(table(rows), encoding="utf-8")
+    lines = "\n".join(_beside_others(rows, PROBLEMS, METHODS))
+    (folder / "beside_others.md").write_text(lines + "\n", encoding="utf-8")
     _draw(_medians(rows), list(PROBLEMS), folder / "accuracy.png")
 
 
@@ -43,6 +46,30 @@ def _medians(rows):
         if "rmse1" in row:
             runs.setdefault((row["problem"], row["method"]), []).append(row["rmse1"])
     return {key: np.median(values) for key, values in runs.items()}
+
+
+def _beside_others(rows, problems, methods):
+    """The Bayesian nets beside the best other package, and their bands: a table in Markdown."""
+    medians, ours = _medians(rows), ("Bayesian nets", "Bayesian nets, with slopes")
+    others = [m for m in methods if not m.startswith(("Bayesian", "net,", "our"))]
+    yield "| problem | Bayesian nets | best other | its error | ratio | 95 % bands hold |"
+    yield "|---|---|---|---|---|---|"
+    for problem, method in product(problems, ours):
+        if (problem, method) in medians:
+            told = method.endswith("slopes")
+            rivals = {m: medians.get((problem, m)) for m in others if m.endswith("slopes") == told}
+            best, error = min(((m, e) for m, e in rivals.items() if e), key=lambda pair: pair[1])
+            found = medians[problem, method]
+            label = problem.replace(", slopes known", ", with slopes" * told)
+            numbers = f"{found:.3g} | {best} | {error:.3g} | {found / error:.2g}"
+            yield f"| {label} | {numbers} | {_held(rows, problem, method)} |"
+
+
+def _held(rows, problem, method):
+    """Means over the runs of the share of the truth inside bands, for each order."""
+    runs = [row for row in rows if (row["problem"], row["method"]) == (problem, method)]
+    shares = ([row[f"cover{k}"] for row in runs if f"cover{k}" in row] for k in range(4))
+    return " / ".join(f"{np.mean(share):.0%}" for share in shares if share)
 
 
 def _draw(medians, problems, path):
