@@ -235,12 +235,13 @@ class DerivativeDisplay:
         self._draw_legend(axes, k)
 
     def _draw_legend(self, axes, k):
-        """Of the first panel and the first one with bands; of those without, beside others with."""
+        """Where a panel shows what none before it does, or has no error bars and others have."""
         known = [std is not None for std in self.found.stds]
-        lacks, first = any(known) and not known[k], known[k] and not any(known[:k])
+        lacks = any(known) and not known[k]
         if lacks:
             axes.plot([], [], " ", label="no error bars of this order")
-        if k == 0 or lacks or first:
+        before = {label for panel in self.axes_[:k] for label in _labels(panel)}
+        if lacks or set(_labels(axes)) - before:
             axes.legend(fontsize="small")
 
     @property
@@ -264,6 +265,10 @@ class DerivativeDisplay:
         dots = {"ls": "", "marker": ".", "ms": 2, "color": "k", "alpha": 0.5}
         axes.plot(*self.samples[:2], **with_defaults(samples_kw, **dots))
         axes.set(xlabel=self.xlabels[0], ylabel=self.xlabels[1])
+
+
+def _labels(axes):
+    return axes.get_legend_handles_labels()[1]
 
 
 def _drawn(features, kind, names):

@@ -76,6 +76,13 @@ def test_a_level_moves_the_bands():
     assert wide.ax_.get_legend().get_texts()[0].get_text() == "95 % band"
 
 
+def test_the_legend_of_a_later_panel_names_what_is_new_there():
+    display = DerivativeDisplay.from_estimator(curve(), T, Y, orders=(2, 0, 1))
+    assert legend(display.axes_[0]) == ["95 % band", "fitted"]
+    assert legend(display.axes_[1]) == ["95 % band", "fitted", "samples"]
+    assert display.axes_[2].get_legend() is None
+
+
 def test_without_error_bars_there_are_no_bands():
     line = make_pipeline(StandardScaler(), LinearRegression()).fit(T, Y)
     display = DerivativeDisplay.from_estimator(line, T, Y)
