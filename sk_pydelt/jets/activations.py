@@ -7,7 +7,7 @@ from typing import Any
 
 from .jet import Jet, solve
 from .namespace import namespace, special_functions
-from .parts import product_part, square_part
+from .parts import one_minus_square, product_part, square_part
 
 __all__ = [
     "ACTIVATIONS",
@@ -38,10 +38,19 @@ def _step(x):
 def _tanh(z: Jet) -> Jet:
     def rate(parts, k):  # 1 - y²
         if k == 0:
-            return 1 - square_part(parts[0], 0, z.n_variables)
+            return one_minus_square(parts[0][0])
         return -2, square_part(parts[0], k, z.n_variables, scale=0.5)
 
     return solve(z, [namespace(z.value).tanh(z.value)], [rate])[0]
+
+
+def _tanh_series(z, order):
+    """As y' = 1 - y²: k y_k is the sum of -y_i y_j for i + j = k - 1, above k = 1."""
+    value = namespace(z).tanh(z)[None, ...]
+    parts = [value, one_minus_square(value)]
+    for k in range(2, order + 1):
+        parts.append(square_part(parts, k - 1, 1, scale=-1 / k))
+    return parts[: order + 1]
 
 
 def _logistic_rate(n_variables, position=0):
@@ -198,6 +207,8 @@ class Activation:
     piecewise_linear : bool
         Whether it bends only at kinks, so that all its derivatives above the first vanish
         almost everywhere though the function is not linear.
+    own_series : callable, (z, order) -> list, default=None
+        A shorter way to its `series`.
     """
 
     torch_name: str
@@ -205,11 +216,21 @@ class Activation:
     taylor: Callable[[Jet], Jet]
     derivative: Callable[[Jet, Jet], Jet]
     piecewise_linear: bool = False
+    own_series: Callable[[Any, int], list] | None = None
+
+    def series(self, z: Any, order: int) -> list:
+        """The Taylor coefficients at z (n, m), from the value to an order: arrays (1, n, m)."""
+        if self.own_series is not None:
+            return self.own_series(z, order)
+        one = namespace(z).ones_like(z[:1, :1])
+        line = namespace(z).broadcast_to(one, z.shape)
+        jet = self.taylor(Jet([z[None, ...], line[None, ...]][: order + 1], order, 1))
+        return [jet.part(k) for k in range(order + 1)]
 
 
 ACTIVATIONS = {
     "relu": Activation("ReLU", "relu", _relu, _relu_derivative, piecewise_linear=True),
-    "tanh": Activation("Tanh", "tanh", _tanh, _tanh_derivative),
+    "tanh": Activation("Tanh", "tanh", _tanh, _tanh_derivative, own_series=_tanh_series),
     "sigmoid": Activation("Sigmoid", "sigmoid", _sigmoid, _sigmoid_derivative),
     "swish": Activation("SiLU", "silu", _swish, _swish_derivative),
     "gelu": Activation("GELU", "gelu", _gelu, _gelu_derivative),

@@ -259,7 +259,12 @@ class Jet:
     def affine(self, matrix: Any, shift: Any) -> "Jet":
         """Each row times a matrix (m, p) of the jet's own kind of array, plus a shift (p,)."""
         xp, value = namespace(self.value), self.value
-        moved = xp.addmm(shift, value, matrix) if hasattr(xp, "addmm") else value @ matrix + shift
+        if not hasattr(xp, "addmm"):
+            moved = value @ matrix + shift
+        elif value.shape[1] == 1:
+            moved = xp.addcmul(shift, value, matrix)  # the same, without a copy of the shifts
+        else:
+            moved = xp.addmm(shift, value, matrix)
         rest = (each_row(part, lambda rows: rows @ matrix) for part in self.parts[1:])
         return self._with([moved[None, ...], *rest])
 

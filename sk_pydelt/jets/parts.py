@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from .constants import is_exporting
-from .namespace import namespace
+from .namespace import alike, namespace
 
 __all__ = [
     "MANY_ROWS",
     "add_homogeneous",
     "each_row",
+    "is_one_row",
     "multi_indices",
+    "one_minus_square",
     "positions",
     "product_adjoint",
     "product_part",
@@ -23,6 +25,7 @@ __all__ = [
     "tensor_table",
 ]
 
+NOTHING, ONE = np.zeros(()), np.ones(())
 MANY_ROWS = 64  # from here on it costs less to compute one row and to show it as all
 
 
@@ -75,11 +78,13 @@ def _successors(n_variables, degree):
 
 def _add_product(total, scale, a, b):
     """total + scale * a * b, in one pass over memory where the library offers it."""
-    if total is None:
+    if total is None and (scale == 1 or not hasattr(a, "addcmul")):
         total = a * b
         if scale != 1:
             total *= scale
         return total
+    if total is None:
+        return namespace(a).addcmul(alike(NOTHING, a), a, b, value=scale)
     if hasattr(total, "addcmul_"):
         add = total.addcmul if is_exporting() else total.addcmul_
         return add(a, b, value=scale)
@@ -87,15 +92,23 @@ def _add_product(total, scale, a, b):
     return total
 
 
+def one_minus_square(y: Any) -> Any:
+    """1 - y², in one pass over memory where the library offers it."""
+    if hasattr(y, "addcmul"):
+        return namespace(y).addcmul(alike(ONE, y), y, y, value=-1)
+    return 1 - y * y
+
+
 def each_row(part: Any, function: Callable[[Any], Any]) -> Any:
     """A function of the rows of a part, computed once where all of them are views of one."""
-    if not _is_one_row(part):
+    if not is_one_row(part):
         return function(part)
     one = function(part[:, :1, :])
     return namespace(part).broadcast_to(one, (one.shape[0], part.shape[1], one.shape[2]))
 
 
-def _is_one_row(part):
+def is_one_row(part: Any) -> bool:
+    """Whether a part (n_terms, n, m) of many rows is views of one."""
     if part.shape[1] < MANY_ROWS:
         return False
     return not (part.strides[1] if type(part) is np.ndarray else part.stride(1))
@@ -105,7 +118,7 @@ def add_homogeneous(
     total: Any, scale: float, a: Any, b: Any, left: int, right: int, n_variables: int
 ) -> Any:
     """Add scale times the product of two homogeneous parts of degrees left and right."""
-    if scale != 1 and _is_one_row(a):
+    if scale != 1 and is_one_row(a):
         a, scale = each_row(a, lambda row: row * scale), 1
     if n_variables == 1 or left == 0 or right == 0:
         return _add_product(total, scale, a, b)

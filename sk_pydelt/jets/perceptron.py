@@ -13,6 +13,7 @@ import numpy as np
 from .activations import ACTIVATIONS
 from .jacobian import DenseJacobian, Jacobian, LayeredJacobian
 from .jet import Jet
+from .line import is_one_line, sums_of_second_layer
 from .namespace import namespace
 from .parts import multi_indices, product_adjoint
 from .reverse import is_shorter, propagate_in_reverse
@@ -39,16 +40,22 @@ def propagate(layers: Sequence[Dense], activation: str, jet: Jet) -> Jet:
     """Pass a jet through dense layers with one activation between them; values are order 0."""
     if len(layers) > 1 and is_shorter(jet, layers[-1].weight.shape[0]):
         return propagate_in_reverse(layers, ACTIVATIONS[activation], jet)
-    for _, sums in _passes(layers, activation, jet):
+    passed = 0
+    if len(layers) > 1 and is_one_line(jet):
+        jet, passed = sums_of_second_layer(layers, ACTIVATIONS[activation], jet), 2
+    for _, sums in _passes(layers[passed:], activation, jet, passed > 0):
         jet = sums
     return jet
 
 
-def _passes(layers, activation, jet):
-    """What goes into each dense layer in turn, and what comes out before the activation."""
+def _passes(layers, activation, jet, inside=False):
+    """What goes into each dense layer in turn, and what comes out before the activation.
+
+    The jet is what comes to the first of them; `inside` a net, before the activation.
+    """
     taylor = ACTIVATIONS[activation].taylor
     for k, (weight, bias) in enumerate(layers):
-        jet = taylor(jet) if k else jet
+        jet = taylor(jet) if k or inside else jet
         sums = jet.affine(weight.T, bias)
         yield jet, sums
         jet = sums

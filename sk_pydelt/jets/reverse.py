@@ -45,7 +45,7 @@ def propagate_in_reverse(layers: Sequence[Any], activation: Any, jet: Jet) -> Je
     kept = []
     for layer in layers[:-1]:
         sums = below.affine(layer.weight.T, layer.bias)
-        series = _taylor(activation, sums.value, jet.order)
+        series = activation.series(sums.value, jet.order)
         kept.append((sums, series))
         rates = [part * series[1] for part in sums.parts[1:]]
         below = Jet([series[0], *rates], jet.order, jet.n_variables)
@@ -53,14 +53,6 @@ def propagate_in_reverse(layers: Sequence[Any], activation: Any, jet: Jet) -> Je
     lower = below.affine(last.weight.T, last.bias).parts
     highest = _highest(layers, kept, jet)
     return Jet([*lower[: jet.order], highest], jet.order, jet.n_variables)
-
-
-def _taylor(activation, z, order):
-    """The Taylor coefficients (1, n, w) of the activation at z (n, w)."""
-    one = namespace(z).ones_like(z[:1, :1])
-    line = namespace(z).broadcast_to(one, z.shape)
-    jet = activation.taylor(Jet([z[None, ...], line[None, ...]], order, 1))
-    return [jet.part(k) for k in range(order + 1)]
 
 
 def _highest(layers, kept, jet):
