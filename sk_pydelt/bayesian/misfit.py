@@ -9,6 +9,7 @@ from .entrant import Entrant
 
 __all__ = ["band_widths"]
 
+LEAST_DOF = 0.5  # of a column of the targets, relative to their mean
 ALL = slice(None)  # rows
 Peer = tuple[Candidate, slice | np.ndarray]  # a net, and the rows of the samples it is fitted to
 
@@ -25,7 +26,9 @@ def band_widths(nets: Sequence[Candidate], entrants: Sequence[Entrant]) -> list[
     .. math:: 1 + (1 - c) \frac{N}{\gamma}
 
     times Laplace's: hardly more in noisy data, and several times as much in exact data, of which
-    each net leaves something else. Nets that began at the same weights are no two nets.
+    each net leaves something else. Of several columns of targets, outputs and slopes, the one that
+    determines fewest parameters counts, but by half of their mean γ at least: a column may be
+    noise alone. Nets that began at the same weights are no two nets.
 
     Parameters
     ----------
@@ -57,9 +60,10 @@ def _peers(net, nets, entrants):
 def _width(net, peers):
     residuals = net.fit.point.residuals
     shares = [_common(residuals[rows], other.fit.point.residuals) for other, rows in peers]
-    n = np.count_nonzero(net.problem.row_scale)
-    dof = max(net.fit.dof[: net.problem.n_targets].sum(), 1.0)
-    return float(np.sqrt(1 + (1 - max(shares, default=1.0)) * n / dof))
+    m = net.problem.n_targets
+    n, dof = np.count_nonzero(net.problem.row_scale) / m, net.fit.dof[:m]
+    least = max(dof.min(), LEAST_DOF * dof.mean(), 1.0)
+    return float(np.sqrt(1 + (1 - max(shares, default=1.0)) * n / least))
 
 
 def _common(residuals, others):

@@ -42,6 +42,29 @@ def test_the_formula():
     )
 
 
+def test_the_column_that_determines_fewest_parameters_counts():
+    x, rates = np.linspace(-1, 1, 40)[:, None], (5.0, 2.0)
+    y = np.sin(x * rates) + 1e-6 * np.random.default_rng(0).standard_normal((40, 2))
+    one, other = (fitted(Samples(x, y), seed) for seed in (0, 1))
+    errors = one.fit.point.errors, other.fit.point.errors
+    product = np.maximum((errors[0] * errors[1]).sum(axis=0), 0)
+    c = (product**2 / (errors[0] ** 2).sum(axis=0) / (errors[1] ** 2).sum(axis=0)).mean()
+    dof = one.fit.dof
+    assert dof.min() > dof.mean() / 2
+    assert_allclose(
+        band_widths([one, other], [])[0], np.sqrt(1 + (1 - c) * 40 / dof.min()), rtol=1e-10
+    )
+
+
+def test_a_column_of_noise_does_not_widen_the_others_without_bound():
+    x = np.linspace(-1, 1, 40)[:, None]
+    noise = np.random.default_rng(0).standard_normal(x.shape)
+    nets = [fitted(Samples(x, np.hstack([np.sin(5 * x), noise])), seed) for seed in (0, 1)]
+    dof = nets[0].fit.dof
+    assert dof.min() < dof.mean() / 2
+    assert 1 < band_widths(nets, [])[0] <= np.sqrt(1 + 40 / (dof.mean() / 2))
+
+
 def test_noise_is_common_and_the_misfit_is_not():
     noisy = band_widths([fitted(curve(0.1), seed) for seed in (0, 1)], [])
     assert max(noisy) < 1.1
