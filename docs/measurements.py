@@ -61,7 +61,7 @@ def _beside_others(rows, problems, methods):
             best, error = min(((m, e) for m, e in rivals.items() if e), key=lambda pair: pair[1])
             found = medians[problem, method]
             label = problem.replace(", slopes known", ", with slopes" * told)
-            numbers = f"{found:.3g} | {best} | {error:.3g} | {found / error:.2g}"
+            numbers = f"{found:.3g} | {best} | {error:.3g} | {found / error:.3g}"
             yield f"| {label} | {numbers} | {_held(rows, problem, method)} |"
 
 
