@@ -63,7 +63,7 @@ class Posterior:
         return self.net.propagate(self.w, jet)
 
     @cached_property
-    def factor(self) -> "CovarianceFactor":
+    def factor(self) -> "CovarianceFactor | np.ndarray":
         """A square root of the weights' covariance."""
         problem = NetProblem(self.net, self.samples, self.tails)
         beta = self.beta * problem.information
@@ -72,7 +72,7 @@ class Posterior:
             _, s, V = whitened_svd(problem, fit)
         deviation = self.width * self.alpha[problem.groups] ** -0.5
         factor = CovarianceFactor(deviation, np.ascontiguousarray(V), s)
-        return _about_level(problem, fit, factor) if self.is_level else factor
+        return _about_level(problem, fit, factor, self.width) if self.is_level else factor
 
     def with_slopes(self) -> "Posterior":
         """Of a constant, that of the line whose slopes are taken for zero.
@@ -92,12 +92,12 @@ class Posterior:
         return forward.result.partial(index), forward.partial_jacobian(index)
 
 
-def _about_level(problem, fit, factor):
+def _about_level(problem, fit, factor, width):
     """A square root (P, r + 1) of the second moments about weights that are not the mode."""
     _, gradients = fit.point.normal_equations()
     gradient = np.einsum("m,mp->p", fit.beta, gradients) + fit.alpha[problem.groups] * fit.w
     root = np.eye(problem.net.n_weights) @ factor
-    return np.column_stack([root, root @ (gradient @ root)])
+    return np.column_stack([root, root @ (gradient @ root) / width**2])
 
 
 class CovarianceFactor:

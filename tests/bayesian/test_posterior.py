@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_what_a_constant_leaves_open_is_the_mean_square_of_all_lines(n):
     X, Y = rng.uniform(-1, 1, (n, 2)), rng.standard_normal((n, 2))
     Y[-1, 1], counts = np.nan, rng.integers(1, 4, n).astype(float)
     candidate = level(Samples(X, Y, counts))
-    posterior, beta = candidate.posterior(), candidate.fit.beta
+    posterior, beta = replace(candidate.posterior(), width=1.2), candidate.fit.beta
     squares = (counts + np.append(counts[:-1], 0)) @ X**2 / (2 * counts.sum() - counts[-1])
     prior = np.append(squares * beta.min(), candidate.fit.alpha)
     jet = Jet.variables(np.array([[0.3, -0.8], [0.0, 0.5]]), 1)
@@ -84,7 +85,7 @@ def test_what_a_constant_leaves_open_is_the_mean_square_of_all_lines(n):
         mode = covariance @ (J.T * weight) @ Y[known, o]
         height = weight @ Y[known, o] / (weight.sum() + candidate.fit.alpha[0])
         off = mode - [0, 0, height]
-        moments = covariance + np.outer(off, off)
+        moments = 1.2**2 * covariance + np.outer(off, off)
         for index, j in (((0, 0), terms), ((1, 0), [[1, 0, 0]] * 2), ((0, 1), [[0, 1, 0]] * 2)):
             mean, jacobian = posterior.partial(jet, index)
             root = jacobian @ posterior.factor
