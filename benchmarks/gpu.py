@@ -47,11 +47,13 @@ class Bare:
     def __init__(self, net):
         self.module = net.net_.module_
         scaler = net.x_scaler_
-        self.shift, self.scale = torch.tensor(scaler.min_), torch.tensor(scaler.scale_)
+        device = next(self.module.parameters()).device
+        constants = scaler.min_, scaler.scale_
+        self.shift, self.scale = (torch.tensor(part, device=device) for part in constants)
         self.unit, self.mean = float(net.y_scaler_.scale_[0]), float(net.y_scaler_.mean_[0])
 
     def scaled(self, x):
-        return x * self.scale.to(x.device) + self.shift.to(x.device)
+        return x * self.scale + self.shift
 
     def predict(self, x):
         with torch.no_grad():
