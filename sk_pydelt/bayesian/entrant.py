@@ -15,6 +15,7 @@ Setting = tuple[tuple[int, ...], str, float]  # hidden layers, activation, frequ
 FOLDS = 5  # of the samples: each setting is fitted without each of them, and judged by it
 STUCK = 2  # standard deviations of the score by which a start is below the best
 ALONE = 3  # number of the first start of a setting that has not been judged
+EXACT, CLOSE = 1e-2, 3e-7  # root mean square errors, of targets scaled to variance 1
 WORST = -1e300  # density of a sample where a net gives none
 
 
@@ -85,7 +86,9 @@ class Entrant:
 
     def is_done(self, i: int, n_steps: int) -> bool:
         """Whether the net of the i-th fold has done so many steps, or has nothing left to do."""
-        return i < len(self.nets) and (self.nets[i].converged or self.nets[i].n_iter >= n_steps)
+        if i >= len(self.nets):
+            return self.is_close
+        return self.nets[i].converged or self.nets[i].n_iter >= n_steps or self.is_close
 
     def trial(self, i: int) -> tuple[Any, Samples]:
         """The net of the i-th fold, as far as it is, and the samples that it has not seen."""
@@ -127,8 +130,19 @@ class Entrant:
 
     @property
     def is_exact(self) -> bool:
-        """Whether hardly anything is left of the targets that its nets were fitted to."""
-        return any(net.is_exact for net in self.nets)
+        """Whether samples that its nets have not seen are predicted as if they had no noise."""
+        return self._predicts_within(EXACT)
+
+    @property
+    def is_close(self) -> bool:
+        """Whether they are predicted so well that nothing is left to be gained."""
+        return self._predicts_within(CLOSE)
+
+    def _predicts_within(self, error):
+        """Whether densities are as of normal errors of so large a root mean square, or higher."""
+        density = -0.5 * (1 + np.log(2 * np.pi)) - np.log(error)
+        targets = (self.samples.counts > 0).sum() / len(self.samples)
+        return bool(self.mean_score > density * targets)
 
     @property
     def spread(self) -> float:

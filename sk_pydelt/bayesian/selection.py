@@ -1,6 +1,7 @@
 """The race of Bayesian nets: which of them compete, and how they are judged."""
 
 from collections.abc import Callable
+from itertools import repeat
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -78,9 +79,9 @@ class Rung(NamedTuple):
 
 
 RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 3, 150, 80)
-LAST_RUNGS = Rung(1, 1, 150, 150), Rung(1, 5, 150, 150)  # of a setting alone
 EXACT_RUNGS = Rung(100, 1, 150, 40, 100), Rung(8, 1, 150, 150), Rung(5, 3, 150, 150)  # from then on
 EXACT_GAPS = 1.0, 5.0  # nats a sample by which a setting may be behind then: of all steps, of fewer
+CLOSE_STEPS = 40  # with all samples, of a setting whose nets are close without some
 LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
 # Nats in a step: smaller changes of the evidence end a trial, a fit, and that of a setting that is
 # alone. Nothing stands in for that one, and on its way it may be a constant for many steps.
@@ -197,7 +198,6 @@ def _judged(entrants, max_iter, team):
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
         if len(entrants) == 1 and dropped:
-            _judge_alone(entrants[0], max_iter, team)
             break
         _judge(entrants, rung, max_iter, team, is_first=not any(e.nets for e in entrants))
         entrants = _best_first(entrants)
@@ -210,17 +210,6 @@ def _judged(entrants, max_iter, team):
             rungs, is_exact = list(EXACT_RUNGS), True
         team.show(str(entrants[0]))
     return entrants, dropped
-
-
-def _judge_alone(entrant, max_iter, team):
-    """In exact data, a small net that is left alone has its nets of all folds, to choose from.
-
-    What follows fewer targets than it has weights depends less on where it starts.
-    """
-    for rung in LAST_RUNGS:
-        small = entrant.n_weights < entrant.samples.targets.size
-        if small and (rung.n_folds == 1 or entrant.is_exact):
-            _judge([entrant], rung, max_iter, team)
 
 
 def _first(entrants):
@@ -284,7 +273,8 @@ def _keeps_up(entrant, best):
     these are cheap and what they find last may be orders of magnitude nearer.
     """
     done = all(entrant.is_done(i, EXACT_RUNGS[-1].n_steps) for i in range(len(entrant.nets)))
-    return _lead(best, entrant).mean() <= EXACT_GAPS[not done]
+    closed = done or best.is_close
+    return _lead(best, entrant).mean() <= EXACT_GAPS[not closed]
 
 
 def _finalists(entrants):
@@ -330,7 +320,8 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     numbers = range(min(n_init, ceil(2 * n_init / len(entrants))) if entrants else 0)
     owners = [entrant for _ in numbers for entrant in entrants]
     nets = (entrant.begun(k, first) for k in numbers for entrant in entrants)
-    fits = ((net, max_iter, tolerance) for net in nets)
+    steps = [min(max_iter, CLOSE_STEPS) if entrant.is_close else max_iter for entrant in owners]
+    fits = zip(nets, steps, repeat(tolerance))
     scored = _scored(owners, fits, team, at_least)
     fitted = [(entrant, entrant.unstuck(pairs)) for entrant, pairs in scored.items()]
     if not alone:
@@ -344,9 +335,9 @@ def _fitted(entrants, samples, n_init, max_iter, team):
 
 def _closer(fitted, max_iter, tolerance, team):
     """Nets that follow exact data go on once more: each step brings them closer."""
-    owners = [entrant for entrant, nets in fitted for net in nets if net.is_exact]
-    fits = ((net, max_iter, tolerance) for _, nets in fitted for net in nets if net.is_exact)
-    closer = _scored(owners, fits, team)
+    exact = [(e, net) for e, nets in fitted for net in nets if net.is_exact and not e.is_close]
+    fits = ((net, max_iter, tolerance) for _, net in exact)
+    closer = _scored([entrant for entrant, _ in exact], fits, team)
     return [(e, e.unstuck(closer[e]) if e in closer else nets) for e, nets in fitted]
 
 
@@ -375,8 +366,9 @@ def _average(fitted):
     taken to be as uncertain as the score. The first knows better what predicts, the second which
     of the nets that predict as well is simpler.
     """
-    densities = [np.nan_to_num(entrant.log_densities) for entrant, _ in fitted]  # 0: not judged
-    shares = stacking_weights(np.array(densities))
+    densities = np.array([entrant.log_densities for entrant, _ in fitted])
+    by_all = ~np.isnan(densities).any(axis=0)  # samples that all were judged by
+    shares = stacking_weights(densities[:, by_all])
     pairs = [(entrant, net) for entrant, nets in fitted for net in nets]
     stacked = [share / len(nets) for share, (_, nets) in zip(shares, fitted) for _ in nets]
     evidence = np.array([net.log_evidence for _, net in pairs])

@@ -16,6 +16,7 @@ def stacking_weights(log_densities: np.ndarray, n_iter: int = 1000) -> np.ndarra
     Parameters
     ----------
     log_densities : array of shape (n_models, n)
+        Of no samples, all weights are alike.
     n_iter : int
 
     Returns
@@ -28,9 +29,9 @@ def stacking_weights(log_densities: np.ndarray, n_iter: int = 1000) -> np.ndarra
     >>> stacking_weights(np.array([[0.0, 0.0], [0.0, 0.0], [-9.0, -9.0]])).round(2)
     array([0.5, 0.5, 0. ])
     """
-    densities = np.exp(log_densities - log_densities.max(axis=0))
+    densities = np.exp(log_densities - log_densities.max(axis=0, initial=-np.inf))
     weights = np.full(len(densities), 1 / len(densities))
-    for _ in range(n_iter):
+    for _ in range(n_iter if densities.size else 0):
         shares = weights[:, None] * densities
         weights = (shares / shares.sum(axis=0)).mean(axis=1)
     return weights
