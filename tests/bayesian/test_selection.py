@@ -40,9 +40,9 @@ class Polynomial:
         other.samples, other.is_stuck, other.start = samples, False, "goes on"
         return other
 
-    def log_densities(self, samples):
+    def log_densities(self, samples, noise=NOISE):
         error = samples.y[:, 0] - np.polyval(self.coefficients, samples.X[:, 0])
-        return norm.logpdf(error, scale=NOISE)
+        return norm.logpdf(error, scale=noise)
 
     def held_out(self):
         return -100.0 if self.is_stuck else 100.0
@@ -69,11 +69,12 @@ class Free(Polynomial):
 
 
 class Exact(Polynomial):
-    """One of data without noise, that a polynomial of the right degree follows."""
+    """One whose errors are so small that data count as exact: of a wrong degree, too."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.is_exact = True
+    unit, noise = 3e-5, 0.09  # of errors, and as normal ones are predicted
+
+    def log_densities(self, samples):
+        return super().log_densities(samples, self.noise) - np.log(self.unit)
 
 
 def setting(degree, steps=1):
@@ -121,14 +122,8 @@ def test_settings_that_cannot_win_are_not_run_on(samples):
     entrants, _ = run(samples, settings)
     winner, *others = entrants
     assert [entrant.weight for entrant in entrants] == pytest.approx([1, *(0,) * 6])
-    assert [net.n_iter for net in winner.nets] == [100]  # max_iter, and nothing is left to choose
+    assert [net.n_iter for net in winner.nets] == [RUNGS[0].n_steps]  # nothing is left to choose
     assert [[net.n_iter for net in entrant.nets] for entrant in others] == [[RUNGS[0].n_steps]] * 6
-
-
-def test_a_small_net_that_is_alone_with_exact_data_is_fitted_without_each_fold(samples):
-    entrants, nets = run(samples, [setting(k) for k in (3, 0)], build=Exact, max_iter=150)
-    assert [len(entrant.nets) for entrant in entrants] == [5, 1]
-    assert {net.start for net, _ in nets} == {"goes on"}
 
 
 def test_settings_alike_stay_together_up_to_the_number_of_a_rung(samples):
@@ -161,7 +156,8 @@ def test_in_exact_data_small_nets_take_all_steps_before_they_are_dropped(samples
     late = setting(3, steps=RUNGS[0].n_steps + 1)  # the first rung would have dropped it
     entrants, _ = run(samples, [late, setting(1), setting(0)], build=Exact, max_iter=150)
     assert entrants[0].setting == late
-    assert [[net.n_iter for net in e.nets] for e in entrants] == [[150] * 5, [150], [150]]
+    steps = [[net.n_iter for net in entrant.nets] for entrant in entrants]
+    assert steps == [[150] * 5, [150], [150]]  # the best begins five times, to choose from
 
 
 def test_in_exact_data_large_nets_are_dropped_by_the_small_ones(samples):
@@ -173,6 +169,16 @@ def test_in_exact_data_large_nets_are_dropped_by_the_small_ones(samples):
     entrants, _ = run(samples, [setting(k) for k in (1, 3, 3)], build=Large, max_iter=150)
     steps = [[net.n_iter for net in entrant.nets] for entrant in entrants]
     assert steps == [[150] * EXACT_RUNGS[-1].n_folds] * 2 + [[40]]
+
+
+def test_what_is_close_takes_no_more_steps(samples):
+    class Close(Exact):
+        unit = 1e-6
+
+    entrants, nets = run(samples, [setting(3), setting(3), setting(1)], build=Close, max_iter=150)
+    assert [[net.n_iter for net in entrant.nets] for entrant in entrants] == [[40], [40], [40]]
+    assert {net.n_iter for net, _ in nets} == {40, 80}  # 40 with all samples, some after 40 before
+    assert sum(weight for _, weight in nets) == pytest.approx(1)
 
 
 def test_nets_that_wait_join_where_a_simpler_one_leads():
