@@ -354,10 +354,10 @@ class Jet:
 
     def tensor(self, k: int) -> Any:
         """All derivatives of order k: shape (n, m, q, …, q) with k trailing axes."""
-        xp = namespace(self.value)
         part = self.part(k)
+        xp = namespace(part)
         places, factorials = tensor_table(self.n_variables, k)
         scale = brought(factorials, part, part.dtype)
         entries = part[brought(places, part), ...] * scale[:, None, None]
         entries = xp.moveaxis(entries, 0, -1)
-        return xp.reshape(entries, (*self.value.shape, *(self.n_variables,) * k))
+        return xp.reshape(entries, (*part.shape[1:], *(self.n_variables,) * k))

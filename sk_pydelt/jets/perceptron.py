@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .activations import ACTIVATIONS
+from .affine_jet import AffineJet
 from .jacobian import DenseJacobian, Jacobian, LayeredJacobian
 from .jet import Jet
 from .line import is_one_line, sums_of_second_layer
@@ -40,22 +41,20 @@ def propagate(layers: Sequence[Dense], activation: str, jet: Jet) -> Jet:
     """Pass a jet through dense layers with one activation between them; values are order 0."""
     if len(layers) > 1 and is_shorter(jet, layers[-1].weight.shape[0]):
         return propagate_in_reverse(layers, ACTIVATIONS[activation], jet)
-    passed = 0
-    if len(layers) > 1 and is_one_line(jet):
+    taylor, passed = ACTIVATIONS[activation].taylor, 0
+    if len(layers) > 2 and is_one_line(jet):
         jet, passed = sums_of_second_layer(layers, ACTIVATIONS[activation], jet), 2
-    for _, sums in _passes(layers[passed:], activation, jet, passed > 0):
-        jet = sums
-    return jet
+    for k, (weight, bias) in enumerate(layers[passed:-1], passed):
+        jet = (taylor(jet) if k else jet).affine(weight.T, bias)
+    last = layers[-1]
+    return AffineJet(taylor(jet) if len(layers) > 1 else jet, last.weight.T, last.bias)
 
 
-def _passes(layers, activation, jet, inside=False):
-    """What goes into each dense layer in turn, and what comes out before the activation.
-
-    The jet is what comes to the first of them; `inside` a net, before the activation.
-    """
+def _passes(layers, activation, jet):
+    """What goes into each dense layer in turn, and what comes out before the activation."""
     taylor = ACTIVATIONS[activation].taylor
     for k, (weight, bias) in enumerate(layers):
-        jet = taylor(jet) if k or inside else jet
+        jet = taylor(jet) if k else jet
         sums = jet.affine(weight.T, bias)
         yield jet, sums
         jet = sums

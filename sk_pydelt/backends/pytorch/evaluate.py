@@ -52,6 +52,8 @@ def propagate_tensors(net: SkorchNet, jet: Jet) -> Jet:
     with mode, _threads(module, value):
         tensors = jet.map_parts(lambda part: part.to(parameter.dtype))
         found = net.kind.propagate(module, tensors, frozen=recorded)
+        if parameter.dtype == value.dtype:
+            return found
         return found.map_parts(lambda part: part.to(value.dtype))
 
 

@@ -46,7 +46,7 @@ class PerceptronNet(NetKind):
 
     def propagate(self, module: torch.nn.Module, jet: Jet, *, frozen: bool = False) -> Jet:
         layers = cast(MultilayerPerceptron, module).dense_layers()
-        if frozen:
+        if frozen or not torch.is_grad_enabled():  # parts may be computed later, where it is
             layers = [Dense(weight.detach(), bias.detach()) for weight, bias in layers]
         return propagate(layers, self.spec.activation, jet)
 
