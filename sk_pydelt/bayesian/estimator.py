@@ -69,9 +69,9 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     and the spread of the nets. What a net leaves of the samples that no other leaves is its misfit,
     not their noise: Laplace's variances are raised by it, to several times as much in exact data.
     Where polynomials are among them, the simplest is enough (the rule of one standard error,
-    Breiman et al. 1984); a constant, if it predicts as well as any but for half a nat in all, so
-    that slopes of two standard errors are mostly told. It has the error bars of a line, and wider
-    by how far that is from it: they tell how large the slopes may be.
+    Breiman et al. 1984); a constant, if the next simple one predicts better by half a nat in all
+    at most, so that slopes of two standard errors are mostly told. It has the error bars of a line,
+    and wider by how far that is from it: they tell how large the slopes may be.
 
     With ``noise="student"`` the noise of a sample is a mixture of normal ones, Student's t of ν
     degrees of freedom: in the re-estimation, and in H, an error z in units of the scale

@@ -89,7 +89,7 @@ LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apa
 TOLERANCES = 0.4, 0.05, 1e-3
 CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
 SIMPLER = 1.0, 1.0  # the same for a polynomial, which then needs nothing else beside it ...
-LEVEL = 0.0, 0.5  # ... and for a constant: slopes of some two standard errors are told, ...
+LEVEL = 0.0, 0.5  # ... and for a constant, behind that: most slopes of two errors are told ...
 LEAST_TOLD = 20  # ... if so many samples say so
 LARGEST = 50.0  # nats by which a single sample tells two settings apart
 MAX_JUDGED = 1000  # samples by which settings are judged
@@ -288,14 +288,16 @@ def _finalists(entrants):
     near = [e for e in entrants if _near(e, best, 0.0, SPREAD * best.spread)]
     if best.n_judged < LEAST_TOLD:
         return near
-    simple = [e for e in near if _is_enough(e, best)]
-    return sorted(simple, key=lambda entrant: entrant.n_weights)[:1] or near
+    simple = [e for e in near if not e.setting[0] and _near(e, best, *SIMPLER)]
+    return _enough(sorted(simple, key=lambda entrant: entrant.n_weights), best) or near
 
 
-def _is_enough(entrant, best):
-    """Whether a setting is a polynomial that needs nothing else beside it."""
-    sizes, kind, _ = entrant.setting
-    return not sizes and _near(entrant, best, *(LEVEL if kind == "constant" else SIMPLER))
+def _enough(simple, best):
+    """The first of some polynomials, unless it is a constant and there is something to tell."""
+    if simple and simple[0].setting[1] == "constant":
+        constant, *others = simple
+        simple = simple if _near(constant, (others or [best])[0], *LEVEL) else others
+    return simple[:1]
 
 
 def _near(entrant, best, n_errors=CHANCE[0], slack=CHANCE[1]):

@@ -259,6 +259,27 @@ def test_a_constant_is_enough_where_no_slope_is_told(samples, slope):
     assert {e.setting for e in entrants if e.weight} == {settings[1 if slope else 2]}
 
 
+@pytest.mark.parametrize(
+    ("behind", "expected"),
+    [((0.9, 0.9), "constant"), ((0.4, 0.9), "constant"), ((0.2, 0.9), "linear"), ((2, 2), "tanh")],
+)
+def test_a_constant_is_judged_by_the_polynomial_next_to_it(samples, behind, expected):
+    """In nats behind a net, in all, of a line and of a constant."""
+
+    class Behind(Free):
+        def __init__(self, samples, *, hidden_layers, activation, **options):
+            super().__init__(samples, hidden_layers=(3,), activation=activation, **options)
+            nats = {"linear": behind[0], "constant": behind[1]}.get(activation, 0.0)
+            self.nats, self.n_weights = nats, 1 if activation == "constant" else 2
+
+        def log_densities(self, samples):
+            return np.full(len(samples), -self.nats / (0.6 * N))  # of five folds, three are judged
+
+    settings = [setting(3), ((), "linear", 1.0), ((), "constant", 1.0)]
+    entrants, _ = run(samples, settings, Behind)
+    assert [e.setting[1] for e in entrants if e.weight] == [expected]
+
+
 def test_many_samples_are_judged_by_some_and_fitted_by_all():
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (2 * MAX_JUDGED, 1))
