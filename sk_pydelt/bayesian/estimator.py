@@ -67,7 +67,8 @@ class BayesianNeuralNetworkInterpolator(ProbabilisticInterpolator, SobolevInterp
     weights stack their predictive distributions (Yao et al. 2018), half are by the marginal
     likelihood. The variance of the average is that of the mixture: the mean of Laplace's variances,
     and the spread of the nets. What a net leaves of the samples that no other leaves is its misfit,
-    not their noise: Laplace's variances are raised by it, to several times as much in exact data.
+    not their noise: Laplace's variances are raised by it, to several times as much in exact data,
+    and to those of Student's t where few samples tell of the noise.
     Where polynomials are among them, the simplest is enough (the rule of one standard error,
     Breiman et al. 1984); a constant, if the next simple one predicts better by half a nat in all
     at most, so that slopes of two standard errors are mostly told. It has the error bars of a line,

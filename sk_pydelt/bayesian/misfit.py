@@ -10,6 +10,7 @@ from .entrant import Entrant
 __all__ = ["band_widths"]
 
 LEAST_DOF = 0.5  # of a column of the targets, relative to their mean
+LEAST_LEFT = 3.0  # degrees of freedom of noise, as far as they count: of two, t has no variance
 ALL = slice(None)  # rows
 Peer = tuple[Candidate, slice | np.ndarray]  # a net, and the rows of the samples it is fitted to
 
@@ -29,6 +30,9 @@ def band_widths(nets: Sequence[Candidate], entrants: Sequence[Entrant]) -> list[
     each net leaves something else. Of several columns of targets, outputs and slopes, the one that
     determines fewest parameters counts, but by half of their mean γ at least: a column may be
     noise alone. Nets that began at the same weights are no two nets.
+
+    Noise that is estimated is known as well as N - γ degrees of freedom ν tell: errors follow
+    Student's t, whose variance is :math:`\nu / (\nu - 2)` times as large.
 
     Parameters
     ----------
@@ -63,7 +67,15 @@ def _width(net, peers):
     m = net.problem.n_targets
     n, dof = np.count_nonzero(net.problem.row_scale) / m, net.fit.dof[:m]
     least = max(dof.min(), LEAST_DOF * dof.mean(), 1.0)
-    return float(np.sqrt(1 + (1 - max(shares, default=1.0)) * n / least))
+    misfit = 1 + (1 - max(shares, default=1.0)) * n / least
+    return float(np.sqrt(misfit * _of_unknown_noise(net.problem, dof)))
+
+
+def _of_unknown_noise(problem, dof):
+    """Variance of Student's t by variance of a normal one, for noise that is estimated."""
+    left = (problem.counts[: len(dof)] - dof)[np.isnan(problem.known_precision[: len(dof)])]
+    left = np.maximum(left, LEAST_LEFT).min(initial=np.inf)
+    return 1.0 if left == np.inf else left / (left - 2)
 
 
 def _common(residuals, others):
