@@ -30,6 +30,7 @@ STARTS = (0.75, 10.0), (0.5, 0.1), (0.0, 10.0), (0.75, 0.1), (0.5, 0.1), (0.0, 0
 N_WARM = 10  # steps that leave priors and noise as they are, at least
 LINEAR_TOLERANCE = 0.01  # nats in a step, of a polynomial
 EXACT_SPREAD = 0.2  # nats: nets leave 1.2 times as much, or less, by chance
+LEAST_LEFT = 1.0  # degree of freedom of noise: nets of many weights seem to leave none
 LAST = 0.1  # of the steps of a run, in which the evidence is to have stopped rising
 HIGH_FREQUENCY = 60.0  # radians per unit of scaled x: no sine net of the portfolio begins above it
 
@@ -138,9 +139,17 @@ class Candidate:
             noise = 1 / self._precisions(samples)  # infinite where nothing is known
             root = forward.jacobian().dense() @ posterior.factor
             variance = np.einsum("nr,nr->n", root, root).reshape(y.shape) + noise
-            density = log_density((y - forward.columns()) ** 2 / variance, self.problem.tails.dof)
+            density = log_density((y - forward.columns()) ** 2 / variance, self._tail_dof())
             density -= 0.5 * np.log(variance)
         return np.where(np.isfinite(noise), density, 0.0).sum(axis=1)
+
+    def _tail_dof(self):
+        """Of Student's t, which errors follow in units of estimated noise, as in a linear model."""
+        problem, m = self.problem, self.problem.n_targets
+        used = 0.0 if self.fit.dof is None else self.fit.dof[:m]
+        left = np.maximum(problem.counts[:m] - used, LEAST_LEFT)
+        left[~np.isnan(problem.known_precision[:m])] = np.inf
+        return np.minimum(problem.tails.dof, left)
 
     def _precisions(self, samples):
         """Of the noise of each entry of the targets, of samples that the net has not seen."""
