@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -138,8 +139,9 @@ def test_the_posterior_is_that_of_samples_and_laws():
     all_terms = net.forward(posterior.w, rows.jet).jacobian().dense().reshape(30, 6, -1)
     A = np.einsum("klt,ktp->klp", rows.functional, all_terms)[:, 0]
     precision += posterior.beta[2] * n / 30 * A.T @ A
-    precision += np.diag(posterior.factor.deviation**-2)
-    root = np.eye(net.n_weights) @ posterior.factor
+    factor = replace(posterior, width=1.0).factor
+    precision += np.diag(factor.deviation**-2)
+    root = np.eye(net.n_weights) @ factor
     assert_allclose(root @ root.T @ precision, np.eye(net.n_weights), atol=1e-6)
 
 

@@ -103,6 +103,13 @@ class Candidate:
         return self.fit.beta[: self.problem.n_targets]
 
     @property
+    def noise_dof(self) -> np.ndarray:
+        """Degrees of freedom by which each is known, (n_targets,): infinite where it was given."""
+        problem, m = self.problem, self.problem.n_targets
+        used = 0.0 if self.fit.dof is None else self.fit.dof[:m]
+        return np.where(np.isnan(problem.known_precision[:m]), problem.counts[:m] - used, np.inf)
+
+    @property
     def n_iter(self) -> int:
         """Steps done."""
         return self.fit.n_iter
@@ -139,17 +146,13 @@ class Candidate:
             noise = 1 / self._precisions(samples)  # infinite where nothing is known
             root = forward.jacobian().dense() @ posterior.factor
             variance = np.einsum("nr,nr->n", root, root).reshape(y.shape) + noise
-            density = log_density((y - forward.columns()) ** 2 / variance, self._tail_dof())
+            density = log_density((y - forward.columns()) ** 2 / variance, self._dof())
             density -= 0.5 * np.log(variance)
         return np.where(np.isfinite(noise), density, 0.0).sum(axis=1)
 
-    def _tail_dof(self):
+    def _dof(self):
         """Of Student's t, which errors follow in units of estimated noise, as in a linear model."""
-        problem, m = self.problem, self.problem.n_targets
-        used = 0.0 if self.fit.dof is None else self.fit.dof[:m]
-        left = np.maximum(problem.counts[:m] - used, LEAST_LEFT)
-        left[~np.isnan(problem.known_precision[:m])] = np.inf
-        return np.minimum(problem.tails.dof, left)
+        return np.minimum(self.problem.tails.dof, np.maximum(self.noise_dof, LEAST_LEFT))
 
     def _precisions(self, samples):
         """Of the noise of each entry of the targets, of samples that the net has not seen."""

@@ -68,14 +68,8 @@ def _width(net, peers):
     n, dof = np.count_nonzero(net.problem.row_scale) / m, net.fit.dof[:m]
     least = max(dof.min(), LEAST_DOF * dof.mean(), 1.0)
     misfit = 1 + (1 - max(shares, default=1.0)) * n / least
-    return float(np.sqrt(misfit * _of_unknown_noise(net.problem, dof)))
-
-
-def _of_unknown_noise(problem, dof):
-    """Variance of Student's t by variance of a normal one, for noise that is estimated."""
-    left = (problem.counts[: len(dof)] - dof)[np.isnan(problem.known_precision[: len(dof)])]
-    left = np.maximum(left, LEAST_LEFT).min(initial=np.inf)
-    return 1.0 if left == np.inf else left / (left - 2)
+    left = max(net.noise_dof.min(), LEAST_LEFT)
+    return float(np.sqrt(misfit / (1 - 2 / left)))  # the variance of t by that of a normal one
 
 
 def _common(residuals, others):

@@ -87,7 +87,9 @@ def test_nets_of_the_folds_are_compared_at_the_rows_that_they_saw():
     trial, unseen = entrant.trial(0)
     trial.run(40)
     entrant.record(0, trial, trial.log_densities(unseen))
-    assert band_widths([net], [entrant]) == [alone(net)]  # the other is not in the average
+    assert_allclose(
+        band_widths([net], [entrant]), [alone(net)], rtol=1e-12
+    )  # the other is not in the average
     entrant.weight = 1.0
     rest = entrant.folds[0][1]
     expected = by_hand(net, net.fit.point.errors[rest], trial.fit.point.errors)
@@ -117,8 +119,8 @@ def test_stuck_nets_are_compared():
 def test_nets_of_other_samples_say_nothing():
     samples = curve(1e-6)
     nets = fitted(samples, 0), fitted(samples[:50], 1)
-    assert band_widths(nets[:1], []) == [alone(nets[0])]
-    assert band_widths(nets, []) == [alone(net) for net in nets]
+    assert_allclose(band_widths(nets[:1], []), [alone(nets[0])], rtol=1e-12)
+    assert_allclose(band_widths(nets, []), [alone(net) for net in nets], rtol=1e-12)
 
 
 def test_few_samples_tell_little_of_noise_unless_it_is_known():
