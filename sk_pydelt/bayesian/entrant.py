@@ -1,7 +1,9 @@
 """A setting in the race of Bayesian nets, judged by samples that its nets have not seen."""
 
 from collections.abc import Callable
+from copy import copy, deepcopy
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,6 +81,11 @@ class Entrant:
         shown = f"{'-'.join(map(str, sizes))} {activation}".strip()
         return f"{shown} {omega_0:g}" if activation == "sine" else shown
 
+    @property
+    def cost(self) -> int:
+        """Weights between layers, of one feature and one output: tasks of many take long."""
+        return sum(a * b for a, b in pairwise((1, *self.setting[0], 1)))
+
     @cached_property
     def folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Pairs (rows of a fold, those of all others)."""
@@ -100,6 +107,17 @@ class Entrant:
         """Take note of the outcome of a trial."""
         self.nets[i : i + 1] = [net]
         self.log_densities[self.folds[i][0]] = np.nan_to_num(log_densities, nan=WORST)
+
+    def scout(self) -> "Entrant":
+        """One that goes ahead, with the nets, random numbers and scores that this one will have."""
+        other = copy(self)
+        other.rng, other.nets = deepcopy(self.rng), list(self.nets)
+        other.log_densities = self.log_densities.copy()
+        return other
+
+    def adopt(self, scout: "Entrant") -> None:
+        """Go on from where a scout is."""
+        vars(self).update(vars(scout))
 
     def begun(self, i: int, first: int = 0) -> Any:
         """The i-th net to be fitted to all samples: one that was judged, or else a new one."""

@@ -10,7 +10,8 @@ import numpy as np
 from ..jets.perceptron import hidden_widths
 from ..samples import Samples
 from ..solvers.averaging import stacking_weights
-from .entrant import ALONE, FOLDS, WORST, Entrant, Setting
+from .entrant import ALONE, WORST, Entrant, Setting
+from .judging import Scouts, judge, scouts
 from .team import Team
 
 __all__ = ["portfolio", "race"]
@@ -84,9 +85,9 @@ MORE_STARTS = Rung(1, 5, 150, 150)  # of a setting that nothing else keeps up wi
 EXACT_GAPS = 1.0, 5.0  # nats a sample by which a setting may be behind then: of all steps, of fewer
 CLOSE_STEPS = 40  # with all samples, of a setting whose nets are close without some
 LEAST_JUDGED = 40  # samples, if there are so many: by fewer nothing is told apart
-# Nats in a step: smaller changes of the evidence end a trial, a fit, and that of a setting that is
-# alone. Nothing stands in for that one, and on its way it may be a constant for many steps.
-TOLERANCES = 0.4, 0.05, 1e-3
+# Nats in a step: smaller changes of the evidence end a fit, and that of a setting that is alone.
+# Nothing stands in for that one, and on its way it may be a constant for many steps.
+TOLERANCES = 0.05, 1e-3
 CHANCE = 1.5, 1.0  # standard errors, and nats, by which a setting may be behind the best
 SIMPLER = 1.0, 1.0  # the same for a polynomial, which then needs nothing else beside it ...
 LEVEL = 0.0, 0.5  # ... and for a constant, behind that: most slopes of two errors are told ...
@@ -194,6 +195,7 @@ def _judged(entrants, max_iter, team):
     dropped: list[Entrant] = []
     entrants, waiting = _first(entrants)
     rungs, is_exact = list(RUNGS), False
+    ahead: Scouts = {}
     while rungs:
         rung = rungs.pop(0)
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
@@ -202,17 +204,24 @@ def _judged(entrants, max_iter, team):
             if not entrants[0].is_exact:
                 break
             rungs, rung = [], MORE_STARTS
-        _judge(entrants, rung, max_iter, team, is_first=not any(e.nets for e in entrants))
+        is_first = not any(entrant.nets for entrant in entrants)
+        judge(entrants, rung, max_iter, team, is_first=is_first, found=ahead)
         entrants = _best_first(entrants)
         if not entrants:
             break
         joining, waiting = _joining(entrants, waiting), []
-        _judge(joining, rung, max_iter, team)
+        ahead = _scouts(entrants, rungs, team) if joining else {}
+        judge(joining, rung, max_iter, team, ahead=ahead, next_rung=rungs[0] if ahead else None)
         entrants = _best_first(entrants + joining)
         if entrants[0].is_exact and not is_exact:
-            rungs, is_exact = list(EXACT_RUNGS), True
+            rungs, is_exact, ahead = list(EXACT_RUNGS), True, {}
         team.show(str(entrants[0]))
     return entrants, dropped
+
+
+def _scouts(entrants, rungs, team):
+    """Of those that take the next rung, if none of the joining is better by far."""
+    return {} if entrants[0].is_exact else scouts(_hopeful(entrants, rungs[0].n_settings)[0], team)
 
 
 def _first(entrants):
@@ -226,28 +235,6 @@ def _joining(entrants, waiting):
     """Those of the waiting of which a simpler one is among the best."""
     leaders = {entrant.setting for entrant in _hopeful(entrants, LEADERS)[0]}
     return [entrant for entrant in waiting if not leaders.isdisjoint(LATE[entrant.setting])]
-
-
-def _judge(entrants, rung, max_iter, team, is_first=False):
-    """Nets of a rung's folds take its steps, those that have not yet."""
-    pairs = [(e, i) for i in range(FOLDS) for e in entrants if i < rung.folds(e)]
-    pairs = [(e, i) for e, i in pairs if not e.is_done(i, rung.steps(e))]
-    if is_first:
-        pairs.sort(key=_follows_less)
-    trials = ((*e.trial(i), min(rung.steps(e), max_iter)) for e, i in pairs)
-    for outcome, (entrant, i) in zip(team.map(_try, trials, at_least=is_first), pairs):
-        entrant.record(i, *outcome)
-
-
-def _follows_less(pair):
-    """Whether a setting is not of two layers: these follow most, if there is time for one only."""
-    return len(pair[0].setting[0]) != 2
-
-
-def _try(net, samples, n_steps):
-    """A net after so many steps in all, and how well it predicts other samples."""
-    net.run(n_steps - net.n_iter, TOLERANCES[0])
-    return net, net.log_densities(samples)
 
 
 def _best_first(entrants):
@@ -320,15 +307,16 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     net of each then goes on with all.
     """
     alone = not any(entrant.nets for entrant in entrants)
-    first, tolerance = (ALONE, TOLERANCES[2]) if alone else (0, TOLERANCES[1])
+    first, tolerance = (ALONE, TOLERANCES[1]) if alone else (0, TOLERANCES[0])
     at_least = 0 if team.is_interrupted else 1
     numbers = range(min(n_init, ceil(2 * n_init / len(entrants))) if entrants else 0)
-    owners = [entrant for _ in numbers for entrant in entrants]
-    nets = (entrant.begun(k, first) for k in numbers for entrant in entrants)
+    ordered = entrants[:1] + sorted(entrants[1:], key=lambda entrant: -entrant.cost)
+    owners = [entrant for _ in numbers for entrant in ordered]
+    nets = (entrant.begun(k, first) for k in numbers for entrant in ordered)
     steps = [min(max_iter, CLOSE_STEPS) if entrant.is_close else max_iter for entrant in owners]
     fits = zip(nets, steps, repeat(tolerance))
     scored = _scored(owners, fits, team, at_least)
-    fitted = [(entrant, entrant.unstuck(pairs)) for entrant, pairs in scored.items()]
+    fitted = [(e, e.unstuck(scored[e])) for e in entrants if e in scored]
     if not alone:
         fitted = _closer(fitted, max_iter, tolerance, team)
     if not fitted or len(samples) == len(fitted[0][0].samples):

@@ -49,6 +49,13 @@ class Team:
         """Whether there is time left."""
         return not self.is_interrupted and monotonic() < self.deadline
 
+    @property
+    def n_workers(self) -> int:
+        """How many there are."""
+        from joblib import effective_n_jobs
+
+        return effective_n_jobs(self.n_jobs)
+
     def map(self, work: Callable, tasks: Iterable[tuple], at_least: int = 0) -> Iterator[Any]:
         """Results of the tasks that there was time for: of the first few, at least.
 

@@ -341,11 +341,18 @@ def test_one_sample_needs_no_race(samples):
     assert nets[0][0].degree == 0
 
 
-def test_workers_find_the_same_nets(samples):
-    settings = [((3,), "tanh", 1.0), ((), "linear", 1.0), ((), "cubic", 1.0)]
+LATE_NETS = [((8, 8), "tanh", 1.0), ((8, 8, 8), "tanh", 1.0), ((8,), "swish", 1.0)]
+
+
+@pytest.mark.parametrize("nets", [[((3,), "tanh", 1.0)], LATE_NETS])
+def test_workers_find_the_same_nets(samples, nets):
+    settings = [*nets, ((), "linear", 1.0), ((), "cubic", 1.0)]
+    few = samples[np.arange(0, N, 4)]
+    wave = Samples(few.X, few.y + np.sin(9 * few.X))
     alone, together = (
-        run(samples, settings, Candidate, n_init=2, max_iter=30, n_jobs=n) for n in (1, 2)
+        run(wave, settings, Candidate, n_init=2, max_iter=30, n_jobs=n) for n in (1, 2)
     )
+    assert len(alone[0]) == len(together[0]) == len(settings)
     for (net, weight), (other, other_weight) in zip(alone[1], together[1]):
         assert_array_equal(net.fit.w, other.fit.w)
         assert weight == other_weight
