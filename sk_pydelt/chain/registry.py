@@ -89,7 +89,7 @@ def open_table(default: Callable) -> Any:
         rule = rules.dispatch(type(step))
         if rule is default and _hands_on(step):
             return dispatch(step.best_estimator_, *args)
-        if not args or type(args[0].value) is np.ndarray:
+        if not args or args[0].is_of_numpy:
             return rule(step, *args)
         return apply_rule(rule, step, *args)
 

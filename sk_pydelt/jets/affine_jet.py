@@ -3,6 +3,8 @@
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from .jet import Jet
 from .namespace import alike
 
@@ -36,6 +38,10 @@ class AffineJet(Jet):
     @property
     def degree(self) -> int:
         return self.inner.degree
+
+    @property
+    def is_of_numpy(self) -> bool:
+        return type(self.matrix) is np.ndarray
 
     @property
     def value(self) -> Any:

@@ -5,6 +5,8 @@ from math import factorial, prod
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from .constants import brought
 from .namespace import alike, namespace
 from .parts import (
@@ -178,6 +180,11 @@ class Jet:
     def value(self) -> Any:
         """The map itself: shape (n, m)."""
         return self.parts[0][0, ...]
+
+    @property
+    def is_of_numpy(self) -> bool:
+        """Whether its arrays are NumPy's own."""
+        return type(self.parts[0]) is np.ndarray
 
     def __repr__(self) -> str:
         n, m = self.value.shape

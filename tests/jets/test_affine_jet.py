@@ -5,7 +5,9 @@ import pytest
 from arrays import each_array
 from numpy.testing import assert_allclose
 from same_jets import assert_same_jet
+from sklearn.preprocessing import StandardScaler
 
+from sk_pydelt.chain import propagate_inverse
 from sk_pydelt.jets import Jet
 from sk_pydelt.jets.affine_jet import AffineJet
 
@@ -43,7 +45,9 @@ def test_it_is_the_jet_that_it_stands_for(array, operation):
 
 
 def test_a_part_that_is_not_asked_for_is_not_computed():
-    jet = pair(np.asarray)[0] * 2.0 + B
+    scaler = StandardScaler().fit(RNG.uniform(-1, 1, (9, 2)))
+    jet = propagate_inverse(scaler, pair(np.asarray)[0])
+    assert jet.is_of_numpy
     jet.tensor(2)
     jet.partial((1, 0, 1))
     assert sorted(jet.known) == [2]
