@@ -8,7 +8,7 @@ import numpy as np
 from ..jets.blocks import row_slices, rows_within
 from ..jets.perceptron import Dense, Perceptron, initial_layers
 from ..samples import Samples
-from ..solvers.evidence import EXACT, evidence_steps, is_exact
+from ..solvers.evidence import EXACT, UNEXPLAINED, evidence_steps, is_exact
 from ..solvers.held_out import held_out_densities
 from ..solvers.laplace import EvidenceFit, whitened_svd
 from ..solvers.memory import keep_freed_memory
@@ -192,6 +192,13 @@ class Candidate:
     def is_exact(self) -> bool:
         """Whether the net leaves 1e-4 of the variance of y or less."""
         return is_exact(self.problem, self.fit)
+
+    @property
+    def finds_signal(self) -> bool:
+        """Whether less than half of the squares of any column of the targets is left."""
+        problem, m = self.problem, self.problem.n_targets
+        left = problem.counts[:m] / self.noise_precisions
+        return bool((left < UNEXPLAINED * problem.squares[:m]).any())
 
     @property
     def unsettled(self) -> float:

@@ -37,9 +37,9 @@ class Entrant:
     build : callable
         From samples and the keywords `hidden_layers`, `activation`, `omega_0`, `seed` and `start`
         to a net with `run(n_iter, tolerance)`, `n_iter`, `converged`, `on(samples)`,
-        `log_densities(samples)`, `held_out()`, `log_evidence`, `is_exact`, `spread`, `n_weights`
-        and `samples`. `start` is the number of this start of the setting, from 0, or from `ALONE`
-        where no other competes.
+        `log_densities(samples)`, `held_out()`, `log_evidence`, `is_exact`, `finds_signal`,
+        `spread`, `n_weights` and `samples`. `start` is the number of this start of the setting,
+        from 0, or from `ALONE` where no other competes.
     samples : Samples
         Those by which it is judged.
     setting : tuple

@@ -303,8 +303,9 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     """Pairs of a setting and its nets, fitted to all samples: one at least.
 
     Nets that were judged go on, the best first; what is missing of `n_init` begins anew. Of more
-    than two settings, fewer nets each. Where settings were judged by some of many samples, the best
-    net of each then goes on with all.
+    than two settings, fewer nets each. A setting that competes with none begins as often again
+    where its nets are constants: nothing stands in for it. Where settings were judged by some of
+    many samples, the best net of each then goes on with all.
     """
     alone = not any(entrant.nets for entrant in entrants)
     first, tolerance = (ALONE, TOLERANCES[1]) if alone else (0, TOLERANCES[0])
@@ -316,6 +317,10 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     steps = [min(max_iter, CLOSE_STEPS) if entrant.is_close else max_iter for entrant in owners]
     fits = zip(nets, steps, repeat(tolerance))
     scored = _scored(owners, fits, team, at_least)
+    found = [net for pairs in scored.values() for _, net in pairs]
+    if alone and found and not any(net.finds_signal for net in found):
+        fits = ((entrants[0].begun(n_init + k, first), max_iter, tolerance) for k in numbers)
+        scored[entrants[0]] += _scored(owners, fits, team).get(entrants[0], [])
     fitted = [(e, e.unstuck(scored[e])) for e in entrants if e in scored]
     if not alone:
         fitted = _closer(fitted, max_iter, tolerance, team)

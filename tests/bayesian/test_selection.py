@@ -47,6 +47,10 @@ class Polynomial:
     def held_out(self):
         return -100.0 if self.is_stuck else 100.0
 
+    @property
+    def finds_signal(self):
+        return not self.is_stuck
+
 
 @pytest.fixture
 def samples():
@@ -298,6 +302,25 @@ def test_starts_that_are_stuck_are_left_out(samples):
     assert 0 < len(nets) < 8
     assert not any(net.is_stuck for net, _ in nets)
     assert_allclose([weight for _, weight in nets], 1 / len(nets))
+
+
+def test_a_setting_that_is_alone_begins_again_where_its_nets_are_constants(samples):
+    class Late(Polynomial):
+        """One that is stuck in its first two starts."""
+
+        fitted = 0
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            Late.fitted += 1
+            self.is_stuck = Late.fitted <= 2
+
+    _, nets = run(samples, [setting(3)], build=Late, n_init=2)
+    assert Late.fitted == 4
+    assert [net.is_stuck for net, _ in nets] == [False, False]
+    Late.fitted = 2
+    run(samples, [setting(3)], build=Late, n_init=2)
+    assert Late.fitted == 4
 
 
 def test_nets_that_were_judged_go_on_the_best_first(samples):
