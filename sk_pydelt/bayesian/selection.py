@@ -81,6 +81,7 @@ class Rung(NamedTuple):
 
 RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 3, 150, 80)
 EXACT_RUNGS = Rung(100, 1, 150, 40, 100), Rung(8, 1, 150, 150), Rung(5, 3, 150, 150)  # from then on
+ALL_STEPS = Rung(1, 1, 150, 150)
 MORE_STARTS = Rung(1, 5, 150, 150)  # of a setting that nothing else keeps up with, to choose from
 EXACT_GAPS = 1.0, 5.0  # nats a sample by which a setting may be behind then: of all steps, of fewer
 CLOSE_STEPS = 40  # with all samples, of a setting whose nets are close without some
@@ -201,6 +202,8 @@ def _judged(entrants, max_iter, team):
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
         dropped = hopeless + dropped
         if len(entrants) == 1 and dropped:
+            if entrants[0].samples.slopes is not None:  # exact, as a rule, but after more steps
+                judge(entrants, ALL_STEPS, max_iter, team)
             if not entrants[0].is_exact:
                 break
             rungs, rung = [], MORE_STARTS

@@ -1,6 +1,7 @@
 """Which nets compete, the samples they are given, and who wins: with polynomials for nets."""
 
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sk_pydelt.bayesian.candidate import Candidate
 from sk_pydelt.bayesian.entrant import Entrant, folds
 from sk_pydelt.bayesian.selection import EXACT_RUNGS, LARGE_NET, MAX_JUDGED, RUNGS, portfolio, race
 from sk_pydelt.bayesian.team import Team
-from sk_pydelt.samples import Samples
+from sk_pydelt.samples import Samples, Slopes
 
 NOISE, N = 0.05, 300
 
@@ -162,6 +163,22 @@ def test_in_exact_data_small_nets_take_all_steps_before_they_are_dropped(samples
     assert entrants[0].setting == late
     steps = [[net.n_iter for net in entrant.nets] for entrant in entrants]
     assert steps == [[150] * 5, [150], [150]]  # the best begins five times, to choose from
+
+
+class Late(Polynomial):
+    """One that comes near exact data after 100 steps."""
+
+    def log_densities(self, samples):
+        found = super().log_densities(samples)
+        return found + 20 if self.n_iter >= 100 else found
+
+
+def test_known_slopes_are_followed_for_all_steps_before_they_count_as_noisy(samples):
+    ones = np.ones((N, 1, 1))
+    known = replace(samples, slopes=Slopes(ones, ones, ones > 0, np.ones(1)))
+    for given, n_judged in ((samples, N // 5), (known, N)):
+        entrants, _ = run(given, [setting(3), setting(0)], Late, max_iter=150)
+        assert [entrant.n_judged for entrant in entrants] == [n_judged, N // 5]
 
 
 def test_in_exact_data_large_nets_are_dropped_by_the_small_ones(samples):
