@@ -206,6 +206,14 @@ def test_a_scaler_without_a_rule():
     assert_near(model.predict(torch.tensor(X, device=DEVICE)), model.predict(X))
 
 
+def test_curves():
+    model, rows = net_on(DEVICE).fit(X[:, :1], Y[:, 0]), np.linspace(0.6, 1.9, 200).reshape(-1, 1)
+    expected, places = moved_to_the_processor(model), torch.tensor(rows, device=DEVICE)
+    assert_near(model.predict(places), expected.predict(rows))
+    for order in (1, 2, 4):
+        assert_near(model.differentiate(order)(places), expected.differentiate(order)(rows), 1e-8)
+
+
 def test_two_devices():
     places = torch.tensor(X), torch.tensor(X, device=DEVICE)
     for model, elsewhere in zip((net_on(DEVICE), net_on("cpu")), places):

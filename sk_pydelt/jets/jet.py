@@ -13,6 +13,7 @@ from .parts import (
     add_homogeneous,
     each_row,
     multi_indices,
+    outer_product,
     positions,
     product_part,
     square_part,
@@ -269,7 +270,7 @@ class Jet:
         if not hasattr(xp, "addmm"):
             moved = value @ matrix + shift
         elif value.shape[1] == 1:
-            moved = xp.addcmul(shift, value, matrix)  # the same, without a copy of the shifts
+            moved = outer_product(value, matrix, shift)
         else:
             moved = xp.addmm(shift, value, matrix)
         rest = (each_row(part, lambda rows: rows @ matrix) for part in self.parts[1:])
