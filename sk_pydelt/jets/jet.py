@@ -13,7 +13,6 @@ from .parts import (
     add_homogeneous,
     each_row,
     multi_indices,
-    outer_product,
     positions,
     product_part,
     square_part,
@@ -270,7 +269,7 @@ class Jet:
         if not hasattr(xp, "addmm"):
             moved = value @ matrix + shift
         elif value.shape[1] == 1:
-            moved = outer_product(value, matrix, shift)
+            moved = xp.addcmul(shift, value, matrix)  # the same, without a copy of the shifts
         else:
             moved = xp.addmm(shift, value, matrix)
         rest = (each_row(part, lambda rows: rows @ matrix) for part in self.parts[1:])

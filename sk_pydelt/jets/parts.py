@@ -18,7 +18,6 @@ __all__ = [
     "is_one_row",
     "multi_indices",
     "one_minus_square",
-    "outer_product",
     "positions",
     "product_adjoint",
     "product_part",
@@ -98,18 +97,6 @@ def one_minus_square(y: Any) -> Any:
     if hasattr(y, "addcmul"):
         return namespace(y).addcmul(alike(ONE, y), y, y, value=-1)
     return 1 - y * y
-
-
-def outer_product(column: Any, row: Any, shift: Any) -> Any:
-    """A column (n, 1) of torch times a row (1, m), plus a shift (m,): no shifts are read again.
-
-    On a GPU it is a product with ones beside the column: n m numbers are only written.
-    """
-    xp = namespace(column)
-    if column.device.type == "cpu":
-        return xp.addcmul(shift, column, row)
-    beside = xp.concat([column, xp.ones_like(column)], axis=1)
-    return beside @ xp.concat([row, shift[None, :]], axis=0)
 
 
 def each_row(part: Any, function: Callable[[Any], Any]) -> Any:

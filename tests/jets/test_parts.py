@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose
 
 from sk_pydelt.jets import Jet
-from sk_pydelt.jets.parts import multi_indices, outer_product, product_adjoint, product_part
+from sk_pydelt.jets.parts import multi_indices, product_adjoint, product_part
 
 
 @pytest.mark.parametrize("q", [1, 2, 3])
@@ -32,13 +31,6 @@ def test_what_counts_nothing_is_left_out():
     assert_allclose(low, 3.0)
     assert_allclose(high, 3.0)
     assert product_adjoint(a[:1], [None, a[0]], 1)[0] is None
-
-
-def test_an_outer_product():
-    factors = torch.tensor([[2.0], [3.0]]), torch.tensor([[1.0, -1.0]]), torch.tensor([0.5, 0.0])
-    assert outer_product(*factors).tolist() == [[2.5, -2.0], [3.5, -3.0]]
-    elsewhere = outer_product(*(part.to("meta") for part in factors))
-    assert (elsewhere.shape, elsewhere.device.type) == ((2, 2), "meta")
 
 
 class Immutable(np.ndarray):
