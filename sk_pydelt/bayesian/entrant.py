@@ -1,7 +1,6 @@
 """A setting in the race of Bayesian nets, judged by samples that its nets have not seen."""
 
 from collections.abc import Callable
-from copy import copy, deepcopy
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -107,17 +106,6 @@ class Entrant:
         """Take note of the outcome of a trial."""
         self.nets[i : i + 1] = [net]
         self.log_densities[self.folds[i][0]] = np.nan_to_num(log_densities, nan=WORST)
-
-    def scout(self) -> "Entrant":
-        """One that goes ahead, with the nets, random numbers and scores that this one will have."""
-        other = copy(self)
-        other.rng, other.nets = deepcopy(self.rng), list(self.nets)
-        other.log_densities = self.log_densities.copy()
-        return other
-
-    def adopt(self, scout: "Entrant") -> None:
-        """Go on from where a scout is."""
-        vars(self).update(vars(scout))
 
     def begun(self, i: int, first: int = 0) -> Any:
         """The i-th net to be fitted to all samples: one that was judged, or else a new one."""

@@ -11,7 +11,7 @@ from ..jets.perceptron import hidden_widths
 from ..samples import Samples
 from ..solvers.averaging import stacking_weights
 from .entrant import ALONE, WORST, Entrant, Setting
-from .judging import Scouts, judge, scouts
+from .judging import judge
 from .team import Team
 
 __all__ = ["portfolio", "race"]
@@ -196,7 +196,6 @@ def _judged(entrants, max_iter, team):
     dropped: list[Entrant] = []
     entrants, waiting = _first(entrants)
     rungs, is_exact = list(RUNGS), False
-    ahead: Scouts = {}
     while rungs:
         rung = rungs.pop(0)
         entrants, hopeless = _hopeful(entrants, rung.n_settings)
@@ -208,23 +207,17 @@ def _judged(entrants, max_iter, team):
                 break
             rungs, rung = [], MORE_STARTS
         is_first = not any(entrant.nets for entrant in entrants)
-        judge(entrants, rung, max_iter, team, is_first=is_first, found=ahead)
+        judge(entrants, rung, max_iter, team, is_first=is_first)
         entrants = _best_first(entrants)
         if not entrants:
             break
         joining, waiting = _joining(entrants, waiting), []
-        ahead = _scouts(entrants, rungs, team) if joining else {}
-        judge(joining, rung, max_iter, team, ahead=ahead, next_rung=rungs[0] if ahead else None)
+        judge(joining, rung, max_iter, team)
         entrants = _best_first(entrants + joining)
         if entrants[0].is_exact and not is_exact:
-            rungs, is_exact, ahead = list(EXACT_RUNGS), True, {}
+            rungs, is_exact = list(EXACT_RUNGS), True
         team.show(str(entrants[0]))
     return entrants, dropped
-
-
-def _scouts(entrants, rungs, team):
-    """Of those that take the next rung, if none of the joining is better by far."""
-    return {} if entrants[0].is_exact else scouts(_hopeful(entrants, rungs[0].n_settings)[0], team)
 
 
 def _first(entrants):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
 from typing import Any
@@ -50,14 +49,6 @@ class Team:
         """Whether there is time left."""
         return not self.is_interrupted and monotonic() < self.deadline
 
-    @property
-    def n_workers(self) -> int:
-        """How many there are. A ConnectionError as of `map`."""
-        from joblib import effective_n_jobs
-
-        with _workers_there():
-            return effective_n_jobs(self.n_jobs)
-
     def map(self, work: Callable, tasks: Iterable[tuple], at_least: int = 0) -> Iterator[Any]:
         """Results of the tasks that there was time for: of the first few, at least.
 
@@ -71,13 +62,18 @@ class Team:
         chosen = self._in_time(iter(tasks), at_least)
         workers = Parallel(n_jobs=self.n_jobs, return_as="generator", batch_size=1)
         try:
-            with _workers_there():
-                for result in workers(delayed(work)(*task) for task in chosen):
-                    self.n_done += 1
-                    self.bar.update()
-                    yield result
+            for result in workers(delayed(work)(*task) for task in chosen):
+                self.n_done += 1
+                self.bar.update()
+                yield result
         except KeyboardInterrupt:
             self.is_interrupted = True
+        except (OSError, CancelledError) as error:
+            raise ConnectionError(
+                "The workers that were fitting nets are gone, and the estimator is as it was. Fit "
+                "it again with a client of a cluster that runs, or without joblib.parallel_config; "
+                f"got {type(error).__name__}: {error}"
+            ) from error
 
     def show(self, best: str) -> None:
         """Show the best setting so far."""
@@ -87,16 +83,3 @@ class Team:
         yield from islice(tasks, at_least)
         while self.in_time and (task := next(tasks, None)):
             yield task
-
-
-@contextmanager
-def _workers_there():
-    """A ConnectionError where the workers are those of a cluster, and it is gone."""
-    try:
-        yield
-    except (OSError, CancelledError) as error:
-        raise ConnectionError(
-            "The workers that were fitting nets are gone, and the estimator is as it was. Fit "
-            "it again with a client of a cluster that runs, or without joblib.parallel_config; "
-            f"got {type(error).__name__}: {error}"
-        ) from error
