@@ -98,7 +98,8 @@ def test_a_mask_picks_points(make, mask):
     model = make().fit(T, WAVE)
     everywhere = model.differentiate(order=1)(T)
     index = np.asarray(mask) if len(mask) else np.array([], dtype=int)
-    assert_array_equal(model.differentiate(order=1, mask=mask)(T), everywhere[index])
+    # BLAS multiplies three rows in another order than 25.
+    assert_allclose(model.differentiate(order=1, mask=mask)(T), everywhere[index], rtol=1e-13)
 
 
 def test_a_mask_picks_rows_of_2d_input():

@@ -51,6 +51,6 @@ def keep_freed_memory() -> None:
     glibc returns large blocks to the system as they are freed, and the pages of the next one cost
     anew: a third of the time of a step with matrices of a few megabytes. It keeps twice the largest
     block that it has seen freed, up to 64 MiB (mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD).
-    Nothing changes with other allocators.
+    Nothing changes with other allocators, nor where the environment has thresholds of glibc's own.
     """
     np.empty(KEPT, dtype=np.uint8)
