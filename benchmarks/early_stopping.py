@@ -10,13 +10,10 @@ it keeps is the lowest loss until then, here over the lowest of all epochs. The 
 of the seeds of a problem and a net.
 """
 
-import argparse
-import warnings
 from itertools import product
-from pathlib import Path
 
 import numpy as np
-from printed import write_table
+from printed import main
 from sklearn.datasets import make_friedman1
 
 from sk_pydelt import NeuralNetworkInterpolator
@@ -76,13 +73,5 @@ def rows():
         yield f"| {name} | {np.median(ratios, axis=1).max():.3g} | {ratios.max():.3g} |"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", type=Path)
-    asked = parser.parse_args()
-    warnings.simplefilter("ignore")
-    write_table(HEAD, rows(), asked.table)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, HEAD, rows())

@@ -1,13 +1,16 @@
 """Tables that are printed row by row, as the rows come."""
 
+import argparse
 import os
 import platform
+import warnings
 from datetime import date
 from itertools import chain
+from pathlib import Path
 
 import sk_pydelt
 
-__all__ = ["write_table", "write_timings"]
+__all__ = ["main", "write_table", "write_timings"]
 
 
 def write_table(head, rows, path=None):
@@ -19,6 +22,15 @@ def write_table(head, rows, path=None):
         print(row, flush=True)
     if path:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main(description, head, rows):
+    """What a benchmark does that asks for nothing but where to write its table."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--table", type=Path)
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    write_table(head, rows, asked.table)
 
 
 def write_timings(head, rows, path=None, device=None):

@@ -6,13 +6,9 @@ Problems of `benchmarks/accuracy.py` by `sk_pydelt.interpolation`: root-mean-squ
 and of first derivatives, one run each.
 """
 
-import argparse
-import warnings
-from pathlib import Path
-
 import numpy as np
 from accuracy import PROBLEMS
-from printed import write_table
+from printed import main
 
 from sk_pydelt.interpolation import NeuralNetworkInterpolator, SplineInterpolator
 
@@ -55,13 +51,5 @@ def rows():
         yield f"| {name} | {label} | {errors[0]:.2g} | {errors[1]:.2g} |"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", type=Path)
-    asked = parser.parse_args()
-    warnings.simplefilter("ignore")
-    write_table(HEAD, rows(), asked.table)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, HEAD, rows())

@@ -7,15 +7,11 @@ Classes of the same names: pydelt's with its splines of `smoothing=0.1`, on a gr
 and on 200 random ones; ours with splines that go through the random samples. Exact values beside.
 """
 
-import argparse
-import warnings
-from pathlib import Path
-
 import numpy as np
 import pydelt.interpolation
 import pydelt.multivariate
 import pydelt.tensor_derivatives
-from printed import write_table
+from printed import main
 
 import sk_pydelt
 from sk_pydelt import multivariate
@@ -71,13 +67,5 @@ def rows():
         yield f"| {name} of {field} | {' | '.join(map(shown, [*found, exact]))} |"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", type=Path)
-    asked = parser.parse_args()
-    warnings.simplefilter("ignore")
-    write_table(HEAD, rows(), asked.table)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, HEAD, rows())

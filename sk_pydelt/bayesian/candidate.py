@@ -30,7 +30,7 @@ STARTS = (0.75, 10.0), (0.5, 0.1), (0.0, 10.0), (0.75, 0.1), (0.5, 0.1), (0.0, 0
 N_WARM = 10  # steps that leave priors and noise as they are, at least
 LINEAR_TOLERANCE = 0.01  # nats in a step, of a polynomial
 EXACT_SPREAD = 0.2  # nats: nets leave 1.2 times as much, or less, by chance
-LEAST_LEFT = 1.0  # degree of freedom of noise: nets of many weights seem to leave none
+LEAST_NOISE_DOF = 1.0  # degree of freedom of noise: nets of many weights seem to leave none
 LAST = 0.1  # of the steps of a run, in which the evidence is to have stopped rising
 HIGH_FREQUENCY = 60.0  # radians per unit of scaled x: no sine net of the portfolio begins above it
 
@@ -152,7 +152,7 @@ class Candidate:
 
     def _dof(self):
         """Of Student's t, which errors follow in units of estimated noise, as in a linear model."""
-        return np.minimum(self.problem.tails.dof, np.maximum(self.noise_dof, LEAST_LEFT))
+        return np.minimum(self.problem.tails.dof, np.maximum(self.noise_dof, LEAST_NOISE_DOF))
 
     def _precisions(self, samples):
         """Of the noise of each entry of the targets, of samples that the net has not seen."""

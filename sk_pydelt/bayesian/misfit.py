@@ -10,7 +10,9 @@ from .entrant import Entrant
 __all__ = ["band_widths"]
 
 LEAST_DOF = 0.5  # of a column of the targets, relative to their mean
-LEAST_LEFT = 3.0  # degrees of freedom of noise, as far as they count: of two, t has no variance
+LEAST_NOISE_DOF = (
+    3.0  # degrees of freedom of noise, as far as they count: of two, t has no variance
+)
 ALL = slice(None)  # rows
 Peer = tuple[Candidate, slice | np.ndarray]  # a net, and the rows of the samples it is fitted to
 
@@ -68,7 +70,7 @@ def _width(net, peers):
     n, dof = np.count_nonzero(net.problem.row_scale) / m, net.fit.dof[:m]
     least = max(dof.min(), LEAST_DOF * dof.mean(), 1.0)
     misfit = 1 + (1 - max(shares, default=1.0)) * n / least
-    left = max(net.noise_dof.min(), LEAST_LEFT)
+    left = max(net.noise_dof.min(), LEAST_NOISE_DOF)
     return float(np.sqrt(misfit / (1 - 2 / left)))  # the variance of t by that of a normal one
 
 

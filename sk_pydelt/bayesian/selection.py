@@ -81,7 +81,7 @@ class Rung(NamedTuple):
 
 RUNGS = Rung(100, 1, 40, 20), Rung(8, 3, 40, 20), Rung(6, 3, 80, 40), Rung(5, 3, 150, 80)
 EXACT_RUNGS = Rung(100, 1, 150, 40, 100), Rung(8, 1, 150, 150), Rung(5, 3, 150, 150)  # from then on
-ALL_STEPS = Rung(1, 1, 150, 150)
+ALL_STEPS = Rung(1, 1, 150, 150)  # of a setting that is left alone and knows slopes
 MORE_STARTS = Rung(1, 5, 150, 150)  # of a setting that nothing else keeps up with, to choose from
 EXACT_GAPS = 1.0, 5.0  # nats a sample by which a setting may be behind then: of all steps, of fewer
 CLOSE_STEPS = 40  # with all samples, of a setting whose nets are close without some
@@ -313,10 +313,9 @@ def _fitted(entrants, samples, n_init, max_iter, team):
     steps = [min(max_iter, CLOSE_STEPS) if entrant.is_close else max_iter for entrant in owners]
     fits = zip(nets, steps, repeat(tolerance))
     scored = _scored(owners, fits, team, at_least)
-    found = [net for pairs in scored.values() for _, net in pairs]
-    if alone and found and not any(net.finds_signal for net in found):
-        fits = ((entrants[0].begun(n_init + k, first), max_iter, tolerance) for k in numbers)
-        scored[entrants[0]] += _scored(owners, fits, team).get(entrants[0], [])
+    if alone and scored and not any(net.finds_signal for _, net in scored[entrants[0]]):
+        again = ((entrants[0].begun(n_init + k, first), max_iter, tolerance) for k in numbers)
+        scored[entrants[0]] += _scored(owners, again, team).get(entrants[0], [])
     fitted = [(e, e.unstuck(scored[e])) for e in entrants if e in scored]
     if not alone:
         fitted = _closer(fitted, max_iter, tolerance, team)

@@ -137,11 +137,18 @@ def test_densities_of_many_samples_are_found_block_by_block(rng, monkeypatch):
 
 
 def test_a_weight_is_a_precision_of_the_noise(rng):
-    """Weights of 4 and a quarter of the precision are the same noise."""
+    """Weights of 4 and a quarter of the precision are the same noise, to all densities.
+
+    But for how well it is known: 48 samples that determine 36 parameters leave 12 to it.
+    """
     X, y = rng.uniform(-1, 1, (12, 1)), rng.standard_normal((12, 1))
     once, four = candidate(X, y), candidate(X, y, np.full(12, 4.0))
     four.fit = replace(four.fit, beta=four.fit.beta / 4)
     assert four.held_out() == pytest.approx(once.held_out(), rel=1e-9)
+    four.fit = replace(four.fit, dof=np.array([36.0]))
+    other = rng.uniform(-1, 1, (5, 1)), rng.standard_normal((5, 1))
+    expected = once.log_densities(Samples(*other, np.ones(5)))
+    assert_allclose(four.log_densities(Samples(*other, np.full(5, 4.0))), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("n", [9, 40, 80])

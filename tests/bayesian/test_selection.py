@@ -322,22 +322,22 @@ def test_starts_that_are_stuck_are_left_out(samples):
 
 
 def test_a_setting_that_is_alone_begins_again_where_its_nets_are_constants(samples):
-    class Late(Polynomial):
+    class StuckFirst(Polynomial):
         """One that is stuck in its first two starts."""
 
         fitted = 0
 
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
-            Late.fitted += 1
-            self.is_stuck = Late.fitted <= 2
+            StuckFirst.fitted += 1
+            self.is_stuck = StuckFirst.fitted <= 2
 
-    _, nets = run(samples, [setting(3)], build=Late, n_init=2)
-    assert Late.fitted == 4
+    _, nets = run(samples, [setting(3)], build=StuckFirst, n_init=2)
+    assert StuckFirst.fitted == 4
     assert [net.is_stuck for net, _ in nets] == [False, False]
-    Late.fitted = 2
-    run(samples, [setting(3)], build=Late, n_init=2)
-    assert Late.fitted == 4
+    StuckFirst.fitted = 2
+    run(samples, [setting(3)], build=StuckFirst, n_init=2)
+    assert StuckFirst.fitted == 4
 
 
 def test_nets_that_were_judged_go_on_the_best_first(samples):

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
 from small_nets import small
-from torch.utils._python_dispatch import TorchDispatchMode
+from waits import Waits
 
 import sk_pydelt
 from sk_pydelt.backends import registry
@@ -83,27 +83,14 @@ def test_far_places_are_found_out_on_the_device():
             function(far)
 
 
-class Counted(TorchDispatchMode):
-    """Counts what a GPU would wait for: constants that are brought there, and numbers read."""
-
-    def __init__(self):
-        super().__init__()
-        self.brought = self.read = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.brought += "lift_fresh" in str(function)
-        self.read += "_local_scalar_dense" in str(function)
-        return function(*args, **kwargs or {})
-
-
 @pytest.mark.parametrize("name", ["predict", "jacobian", "hessian", "differentiate"])
 def test_a_second_call_waits_for_two_numbers_alone(name):
     model, places = small().fit(X, Y), torch.tensor(X)
     function = model.differentiate(3) if name == "differentiate" else getattr(model, name)
     function(places)
-    with Counted() as counted:
+    with Waits() as waits:
         function(places)
-    assert (counted.brought, counted.read) == (0, 2)
+    assert (waits.brought, waits.read) == (0, 2)
 
 
 def test_rows_on_a_gpu_are_many():

@@ -8,8 +8,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from skorch import NeuralNetRegressor
 from small_nets import small
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch_modules import Residual
+from waits import Waits
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -50,22 +50,12 @@ def test_the_net_itself_can_be_trained_on(data):
     assert_allclose(losses, small(epochs=12).fit(X, y).loss_curve_, rtol=1e-12)
 
 
-class Read(TorchDispatchMode):
-    """Counts the numbers that are read, for each of which a GPU would be waited for."""
-
-    count = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.count += "_local_scalar_dense" in str(function)
-        return function(*args, **kwargs or {})
-
-
 def test_losses_are_read_once_an_epoch(data):
     counts = []
     for batch_size in (7, 15):
-        with Read() as read:
+        with Waits() as waits:
             net = small(batch_size=batch_size, epochs=3).fit(*data)
-        counts.append(read.count)
+        counts.append(waits.read)
         batches = -(-len(data[0]) // batch_size)
         assert net.net_.history[:, "train_batch_count"] == [batches] * 3
     assert counts[0] == counts[1]
